@@ -4,7 +4,9 @@
 add_library(zocalo_warnings INTERFACE)
 target_compile_options(zocalo_warnings INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wold-style-cast -Wcast-align -Wcast-qual
-  -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+  -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wno-missing-field-initializers # designated initialisers leave the rest to their defaults on purpose
+  -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(zocalo_warnings INTERFACE -Wlogical-op)
 endif()

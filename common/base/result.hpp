@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Result<T, E>: a value or the reason why there is none. Used by freestanding and hosted code alike;
-// it allocates nothing, throws nothing, and knows no particular error type but the default, Errno.
+// Result<T, E>: a value or the reason why there is none. Used by freestanding and hosted code
+// alike; it allocates nothing, throws nothing, and knows no particular error type but the default,
+// Errno.
 #pragma once
 
 #include <memory>
@@ -10,8 +11,8 @@
 
 namespace zocalo {
 
-// The errors freestanding code answers with: Xen's numbers (public/errno.h), so that a hypercall can
-// return the negated value unchanged.
+// The errors freestanding code answers with: Xen's numbers (public/errno.h), so that a hypercall
+// can return the negated value unchanged.
 enum class Errno : int {
     perm = 1,
     noent = 2,
@@ -40,12 +41,13 @@ struct Unit {
 };
 
 template <class T, class E = Errno> class [[nodiscard]] Result {
-public:
+  public:
     using value_type = T;
     using error_type = E;
 
-    constexpr Result(T value) : value_{std::move(value)}, ok_{true} {}
-    constexpr Result(E error) : error_{std::move(error)}, ok_{false} {}
+    // Parentheses: braces would pick initializer-list constructors (a JSON value would become an array).
+    constexpr Result(T value) : value_(std::move(value)), ok_{true} {}
+    constexpr Result(E error) : error_(std::move(error)), ok_{false} {}
 
     constexpr Result(const Result& other) : nothing_{}, ok_{other.ok_} { construct_from(other); }
     constexpr Result(Result&& other) noexcept : nothing_{}, ok_{other.ok_}
@@ -79,7 +81,7 @@ public:
 
     constexpr T value_or(T otherwise) const { return ok_ ? value_ : std::move(otherwise); }
 
-private:
+  private:
     template <class Other> constexpr void construct_from(Other&& other)
     {
         if (ok_)
@@ -106,8 +108,8 @@ private:
 
 } // namespace zocalo
 
-// Yields the value or returns the error from the enclosing function. Not for `co_await` expressions:
-// GCC 12 crashes on those inside a statement expression (docs/common-errors.md).
+// Yields the value or returns the error from the enclosing function. Not for `co_await`
+// expressions: GCC 12 crashes on those inside a statement expression (docs/common-errors.md).
 #define TRY(expression)                                                                            \
     ({                                                                                             \
         auto&& try_result_ = (expression);                                                         \

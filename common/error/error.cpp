@@ -48,7 +48,10 @@ std::string describe(const Error& error)
     return error.next.empty() ? error.what : error.what + " (" + error.next + ")";
 }
 
-std::string_view name(Code code) { return row(code).name; }
+std::string_view name(Code code)
+{
+    return row(code).name;
+}
 
 Code code_from_name(std::string_view name)
 {
@@ -58,7 +61,13 @@ Code code_from_name(std::string_view name)
     return Code::failed;
 }
 
-int exit_status(Code code) { return row(code).exit; }
-unsigned http_status(Code code) { return row(code).http; }
+int exit_status(Code code)
+{
+    return row(code).exit;
+}
+unsigned http_status(Code code)
+{
+    return row(code).http;
+}
 
 } // namespace zocalo

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Error: what hosted code (daemon, backends, command) tells a person: what failed, why, and what to do
-// next. `Code` decides zl's exit status and the API's HTTP status; it is not for control flow beyond that.
+// Error: what hosted code (daemon, backends, command) tells a person: what failed, why, and what to
+// do next. `Code` decides zl's exit status and the API's HTTP status; it is not for control flow
+// beyond that.
 #pragma once
 
 #include "common/base/result.hpp"
