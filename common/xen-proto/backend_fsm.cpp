@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/xen-proto/backend_fsm.hpp"
+
+namespace zocalo::xen {
+namespace {
+
+using Kind = BackendEventKind;
+using Act = BackendActionKind;
+
+// The frontend has written its ring keys. Linux's netfront goes to Connected without Initialised.
+bool offers_rings(xenbus_state state)
+{
+    return state == XenbusStateInitialised || state == XenbusStateConnected;
+}
+
+bool wants_to_begin(xenbus_state state)
+{
+    return state == XenbusStateInitialising || state == XenbusStateInitWait || offers_rings(state);
+}
+
+} // namespace
+
+BackendActions BackendFsm::on(const BackendEvent& event)
+{
+    BackendActions actions;
+    if (phase_ == Phase::removed)
+        return actions;
+    apply(event, actions);
+    settle(actions);
+    return actions;
+}
+
+BackendFsm BackendFsm::adopt(const Found& found, BackendActions& actions)
+{
+    BackendFsm fsm;
+    fsm.own_ = found.own == XenbusStateUnknown ? XenbusStateInitialising : found.own;
+    fsm.front_ = found.frontend;
+    fsm.gone_ = found.frontend == XenbusStateUnknown;
+    fsm.online_ = found.online;
+    fsm.prepared_ = found.prepared;
+    if (found.attached)
+        fsm.phase_ = Phase::connecting;
+    else if (fsm.own_ == XenbusStateConnected || fsm.own_ == XenbusStateClosing)
+        fsm.phase_ = Phase::halted;
+    else if (fsm.own_ == XenbusStateClosed)
+        fsm.phase_ = Phase::closed;
+    else if (fsm.own_ == XenbusStateInitWait)
+        fsm.phase_ = Phase::waiting;
+    if (found.attached)
+        fsm.apply({Kind::connected}, actions);
+    else if (fsm.phase_ == Phase::halted)
+        fsm.set_own(XenbusStateClosing, actions);
+    fsm.settle(actions);
+    return fsm;
+}
+
+void BackendFsm::apply(const BackendEvent& event, BackendActions& actions)
+{
+    switch (event.kind) {
+    case Kind::prepared:
+        prepared_ = true;
+        return;
+    case Kind::frontend_state:
+        front_ = event.state;
+        // A node that reads as 0 is a directory that is no longer there.
+        gone_ = event.state == XenbusStateUnknown;
+        return;
+    case Kind::frontend_gone:
+        front_ = XenbusStateUnknown;
+        gone_ = true;
+        return;
+    case Kind::connected:
+        if (phase_ != Phase::connecting)
+            return;
+        phase_ = Phase::connected;
+        if (own_ == XenbusStateInitialising || own_ == XenbusStateInitWait) {
+            actions.add({Act::publish_connected});
+            set_own(XenbusStateConnected, actions);
+        }
+        return;
+    case Kind::connect_failed:
+        if (phase_ != Phase::connecting)
+            return;
+        actions.add({Act::report_error});
+        set_own(XenbusStateClosing, actions);
+        phase_ = Phase::halted;
+        return;
+    case Kind::disconnected:
+        if (phase_ == Phase::disconnecting)
+            phase_ = Phase::halted;
+        return;
+    case Kind::failed:
+        if (phase_ != Phase::connected && phase_ != Phase::connecting)
+            return;
+        actions.add({Act::report_error});
+        set_own(XenbusStateClosing, actions);
+        return;
+    case Kind::backend_lost:
+        return lose_backend(actions);
+    case Kind::force_detach:
+        forced_ = true;
+        online_ = false;
+        return;
+    case Kind::detach:
+        online_ = false;
+        return;
+    }
+}
+
+void BackendFsm::lose_backend(BackendActions& actions)
+{
+    prepared_ = false;
+    if (phase_ == Phase::connected || phase_ == Phase::connecting) {
+        actions.add({Act::report_error});
+        set_own(XenbusStateClosing, actions);
+        phase_ = Phase::halted;
+    } else if (phase_ == Phase::disconnecting) {
+        phase_ = Phase::halted;
+    }
+}
+
+void BackendFsm::settle(BackendActions& actions)
+{
+    while (step(actions))
+        continue;
+}
+
+// One transition that the known facts ask for; false when there is none. Each step moves the phase
+// forward along the picture in the header, and no cycle of it is possible without a new event.
+bool BackendFsm::step(BackendActions& actions)
+{
+    switch (phase_) {
+    case Phase::connecting:
+    case Phase::connected:
+        return step_attached(actions);
+    case Phase::disconnecting:
+    case Phase::removed:
+        return false;
+    default:
+        return step_idle(actions);
+    }
+}
+
+bool BackendFsm::step_attached(BackendActions& actions)
+{
+    // Initialising again means that it let go and that its Closed was overtaken by the next write.
+    const bool let_go = front_ == XenbusStateClosed || front_ == XenbusStateInitialising;
+    if (gone_ || forced_ || let_go) {
+        set_own(XenbusStateClosing, actions);
+        actions.add({Act::disconnect});
+        phase_ = Phase::disconnecting;
+        return true;
+    }
+    // Requests are still served: a frontend that closes flushes first.
+    if (front_ == XenbusStateClosing || !online_)
+        set_own(XenbusStateClosing, actions);
+    return false;
+}
+
+bool BackendFsm::step_idle(BackendActions& actions)
+{
+    const bool frontend_let_go = gone_ || forced_ || front_ == XenbusStateClosed;
+    // After a connection the frontend holds on until it says Closed; before one there is nothing to
+    // wait for.
+    if (gone_ || forced_ || (!online_ && (phase_ != Phase::halted || frontend_let_go))) {
+        set_own(XenbusStateClosed, actions);
+        actions.add({Act::remove});
+        phase_ = Phase::removed;
+        return false;
+    }
+    if (phase_ == Phase::preparing && prepared_) {
+        enter_wait(actions);
+        return true;
+    }
+    if (phase_ == Phase::halted || phase_ == Phase::waiting) {
+        if (front_ == XenbusStateClosed ||
+            (own_ == XenbusStateClosing && front_ == XenbusStateInitialising)) {
+            set_own(XenbusStateClosed, actions);
+            phase_ = Phase::closed;
+            return true;
+        }
+        if (front_ == XenbusStateClosing)
+            set_own(XenbusStateClosing, actions);
+    }
+    if (phase_ == Phase::waiting && prepared_ && offers_rings(front_) &&
+        own_ == XenbusStateInitWait) {
+        actions.add({Act::connect});
+        phase_ = Phase::connecting;
+        return false;
+    }
+    if (phase_ == Phase::closed && prepared_ && wants_to_begin(front_)) {
+        enter_wait(actions);
+        return true;
+    }
+    return false;
+}
+
+void BackendFsm::enter_wait(BackendActions& actions)
+{
+    actions.add({Act::publish_features});
+    set_own(XenbusStateInitWait, actions);
+    phase_ = Phase::waiting;
+}
+
+void BackendFsm::set_own(xenbus_state state, BackendActions& actions)
+{
+    if (own_ == state)
+        return;
+    own_ = state;
+    actions.add({Act::set_state, state});
+}
+
+const char* name(BackendFsm::Phase phase)
+{
+    constexpr std::array kNames{
+        "preparing",
+        "waiting",
+        "connecting",
+        "connected",
+        "disconnecting",
+        "halted",
+        "closed",
+        "removed"};
+    return kNames[static_cast<std::size_t>(phase)];
+}
+
+} // namespace zocalo::xen
