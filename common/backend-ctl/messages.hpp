@@ -21,7 +21,7 @@ namespace zocalo::backend {
 // Raised whenever a message changes its meaning or layout; both sides refuse another version.
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
-inline constexpr std::size_t kMaxMessageBytes = 16384;
+inline constexpr std::size_t kMaxMessageBytes = 65536;
 inline constexpr std::size_t kMaxFds = 16;
 inline constexpr std::size_t kMaxQueues = 16;
 inline constexpr std::size_t kMaxRefsPerQueue = 16; // ring order 4
