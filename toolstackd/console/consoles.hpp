@@ -1,17 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Consoles: the PV consoles of domains (public/io/console.h). Keeps the history in memory and in a
 // rotated log file, serves many readers and one writer; a guest can neither stall the daemon nor
-// fill the disk.
+// fill the disk. Used by the domain layer (open, close, forget) and by the API (history, attach);
+// daemon's thread only.
 #pragma once
 
 #include "common/base/address.hpp"
 #include "common/rpc/uuid.hpp"
 #include "toolstackd/sys/answer.hpp"
 
+#include <limits>
 #include <memory>
 #include <string>
 
 namespace zocalo::toolstack {
+
+// One client looking at a console. A reader that does not keep up loses output and finds a marker
+// in its place; it never holds up the guest or another reader.
+class ConsoleReader {
+  public:
+    // Detaches, and gives the writer's place back.
+    virtual ~ConsoleReader() = default;
+
+    // The next output, at most 64 KiB; waits until there is some. Empty: the console has ended, see
+    // `end_reason`. One call at a time.
+    virtual Answer<std::string> read() = 0;
+    // Hands input to the guest, as fast as the guest takes it. Code::conflict without the writer's
+    // place (or when it was stolen), Code::unreachable when the console has ended.
+    virtual Answer<Unit> write(std::string input) = 0;
+    // Makes `read` and `write` end: the client has gone.
+    virtual void cancel() = 0;
+    virtual std::string end_reason() const = 0;
+};
+
+struct ConsoleAttach {
+    std::size_t replay{std::numeric_limits<std::size_t>::max()}; // bytes of history to begin with
+    bool write{};                                                // claim the writer's place
+    bool steal{};                                                // also when somebody has it
+};
 
 class Consoles {
   public:
@@ -27,6 +53,12 @@ class Consoles {
     // The domain is gone; its history and log stay until `forget`.
     virtual void close(const rpc::Uuid& uuid, const std::string& reason) = 0;
     virtual void forget(const rpc::Uuid& uuid) = 0;
+
+    // The last `bytes` of what the domain wrote. Code::not_found when it has no console here.
+    virtual Outcome<std::string> history(const rpc::Uuid& uuid, std::size_t bytes) = 0;
+    // Code::conflict when somebody else writes and `steal` was not asked for.
+    virtual Outcome<std::unique_ptr<ConsoleReader>>
+    attach(const rpc::Uuid& uuid, ConsoleAttach how) = 0;
 };
 
 } // namespace zocalo::toolstack
