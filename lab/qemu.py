@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The QEMU command line of a lab machine, decided here and nowhere else."""
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.images import Images
+
+HYPERVISORS = ("xen", "none", "core")
+DOM0_MIB = 1024  # under a hypervisor; the rest of the machine is for guests
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person or a test chooses about a machine."""
+
+    hypervisor: str = "xen"
+    cpus: int = 2
+    # One piece of RAM below the PCI hole: a split one makes PV dom0 map it page by page at boot.
+    memory_mib: int = 3072
+    icount: bool = False
+    share: Path | None = None
+    gdb_port: int | None = None
+    hypervisor_args: str = ""
+    kernel_args: str = ""
+
+
+def check(options: Options):
+    """Raises LabError for what cannot work, before anything is built or started."""
+    if options.hypervisor not in HYPERVISORS:
+        raise LabError(f"unknown hypervisor {options.hypervisor!r}: one of {', '.join(HYPERVISORS)}")
+    if options.hypervisor == "core":
+        raise LabError("hypervisor-core is not built yet: use --hypervisor xen (or none)")
+    if options.share is not None and not options.share.is_dir():
+        raise LabError(f"--share {options.share}: no such folder")
+    if not 1 <= options.cpus <= 64:
+        raise LabError(f"--cpus {options.cpus}: from 1 to 64")
+    if options.memory_mib < 1536:
+        raise LabError(f"--memory {options.memory_mib}: dom0 and a guest need 1536 MiB or more")
+
+
+def uses_kvm(options: Options) -> bool:
+    """Only where the processor can: /dev/kvm alone may be an interpreter slower than TCG."""
+    if options.icount or os.environ.get("ZOCALO_LAB_ACCEL") == "tcg":
+        return False
+    with open("/proc/cpuinfo") as info:
+        flags = next((line for line in info if line.startswith("flags")), "").split()
+    return ("vmx" in flags or "svm" in flags) and os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def command(options: Options, images: Images, run: Path, agent_fd: int, qmp_fd: int) -> list[str]:
+    """The whole command line; logs go to `run`, whose initrd.cpio must be there."""
+    args = [
+        "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+        "-machine", "pc", "-m", str(options.memory_mib), "-smp", str(options.cpus),
+        *_processor(options),
+        "-chardev", f"file,id=serial,path={run}/serial.log", "-serial", "chardev:serial",
+        "-chardev", f"file,id=journal,path={run}/journal.log", "-serial", "chardev:journal",
+        "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
+        "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent_fd}",
+        "-device", "virtserialport,chardev=agent,name=zocalo.lab",
+        *_disk("root", images.root), *_disk("lab", images.lab_disk),
+        *_boot(options, images, run),
+    ]
+    if options.share is not None:
+        args += ["-virtfs", f"local,path={_escaped(options.share.resolve())},mount_tag=share,"
+                            "security_model=none,multidevs=remap"]
+    if options.gdb_port is not None:
+        args += ["-gdb", f"tcp:127.0.0.1:{options.gdb_port}", "-S"]
+    return args
+
+
+def _processor(options: Options) -> list[str]:
+    if uses_kvm(options):
+        return ["-accel", "kvm", "-cpu", "host"]
+    # TCG's SMAP breaks user copies of PV kernels; its RDTSCP under nested SVM cannot be decoded.
+    model = ["-cpu", "max,-smap,-rdtscp"]
+    if options.icount:
+        return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", *model]
+    return ["-accel", "tcg,thread=multi", *model]
+
+
+def _disk(name: str, image: Path) -> list[str]:
+    drive = f"if=none,id={name},file={_escaped(image)},format=raw,snapshot=on,cache=unsafe,aio=threads"
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+
+
+def _boot(options: Options, images: Images, run: Path) -> list[str]:
+    initrd = run / "initrd.cpio"
+    linux = ("rdinit=/init systemd.unit=zocalo-lab.target net.ifnames=0 mitigations=off "
+             "systemd.mask=serial-getty@hvc0.service systemd.mask=serial-getty@ttyS0.service "
+             f"{'lab.share ' if options.share else ''}{options.kernel_args}").strip()
+    if options.hypervisor == "none":
+        return ["-kernel", str(images.kernel), "-initrd", str(initrd),
+                "-append", f"console=ttyS0,115200 {linux}"]
+    dom0 = min(DOM0_MIB, options.memory_mib // 2)
+    xen = (f"console=com1 com1=115200,8n1 loglvl=info guest_loglvl=info noreboot=1 "
+           f"dom0_mem={dom0}M,max:{dom0}M dom0_max_vcpus={options.cpus} {options.hypervisor_args}")
+    module = f"{_escaped(images.kernel)} console=hvc0 {_escaped(linux)},{_escaped(initrd)}"
+    return ["-kernel", str(images.xen), "-append", xen.strip(), "-initrd", module]
+
+
+def _escaped(value) -> str:
+    """QEMU splits option values at commas; a doubled one stands for itself."""
+    return str(value).replace(",", ",,")
