@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Linux bridges: which there are, and how a guest's tap becomes a port of one. In process by
+// rtnetlink, in place of the hotplug scripts of xl. It creates no bridge and no tap, and guesses no
+// bridge name.
+#pragma once
+
+#include "toolstackd/sys/link.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zocalo::toolstack {
+
+// The address of the host's end of every vif. A bridge takes the numerically lowest address of its
+// ports for its own; this one never is the lowest.
+constexpr MacAddress kPortMac{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+struct BridgePort {
+    std::string link;                 // the tap's name
+    std::string bridge;               // the bridge's name
+    std::optional<std::uint32_t> mtu; // the bridge's own if not set
+    bool isolated{};                  // no frames to and from other isolated ports of this bridge
+};
+
+Outcome<std::vector<Link>> list_bridges(Netlink& netlink);
+
+// Code::not_found, naming the bridges there are, when it does not exist or is not a bridge.
+Outcome<Link> find_bridge(Netlink& netlink, std::string_view name);
+
+Outcome<std::vector<Link>> list_ports(Netlink& netlink, std::string_view bridge);
+
+// Sets address and MTU, enslaves, isolates and brings the link up, in this order, so that no frame
+// passes a half-configured port. Answers the MTU in use. Safe to repeat. On an error the link stays
+// as far as it got: the caller closes the tap, which removes it.
+Outcome<std::uint32_t> attach_port(Netlink& netlink, const BridgePort& port);
+
+} // namespace zocalo::toolstack
