@@ -13,6 +13,12 @@ bool offers_rings(xenbus_state state)
     return state == XenbusStateInitialised || state == XenbusStateConnected;
 }
 
+// Initialising again means that a Closed went before it and was overtaken by the next write.
+bool lets_go(xenbus_state state)
+{
+    return state == XenbusStateClosed || state == XenbusStateInitialising;
+}
+
 bool wants_to_begin(xenbus_state state)
 {
     return state == XenbusStateInitialising || state == XenbusStateInitWait || offers_rings(state);
@@ -35,6 +41,7 @@ BackendFsm BackendFsm::adopt(const Found& found, BackendActions& actions)
     BackendFsm fsm;
     fsm.own_ = found.own == XenbusStateUnknown ? XenbusStateInitialising : found.own;
     fsm.front_ = found.frontend;
+    fsm.let_go_ = lets_go(found.frontend);
     fsm.gone_ = found.frontend == XenbusStateUnknown;
     fsm.online_ = found.online;
     fsm.prepared_ = found.prepared;
@@ -64,6 +71,7 @@ void BackendFsm::apply(const BackendEvent& event, BackendActions& actions)
         front_ = event.state;
         // A node that reads as 0 is a directory that is no longer there.
         gone_ = event.state == XenbusStateUnknown;
+        let_go_ = let_go_ || lets_go(event.state);
         return;
     case Kind::frontend_gone:
         front_ = XenbusStateUnknown;
@@ -143,9 +151,7 @@ bool BackendFsm::step(BackendActions& actions)
 
 bool BackendFsm::step_attached(BackendActions& actions)
 {
-    // Initialising again means that it let go and that its Closed was overtaken by the next write.
-    const bool let_go = front_ == XenbusStateClosed || front_ == XenbusStateInitialising;
-    if (gone_ || forced_ || let_go) {
+    if (gone_ || forced_ || let_go_) {
         set_own(XenbusStateClosing, actions);
         actions.add({Act::disconnect});
         phase_ = Phase::disconnecting;
@@ -159,10 +165,9 @@ bool BackendFsm::step_attached(BackendActions& actions)
 
 bool BackendFsm::step_idle(BackendActions& actions)
 {
-    const bool frontend_let_go = gone_ || forced_ || front_ == XenbusStateClosed;
     // After a connection the frontend holds on until it says Closed; before one there is nothing to
     // wait for.
-    if (gone_ || forced_ || (!online_ && (phase_ != Phase::halted || frontend_let_go))) {
+    if (gone_ || forced_ || (!online_ && (phase_ != Phase::halted || let_go_))) {
         set_own(XenbusStateClosed, actions);
         actions.add({Act::remove});
         phase_ = Phase::removed;
@@ -173,8 +178,8 @@ bool BackendFsm::step_idle(BackendActions& actions)
         return true;
     }
     if (phase_ == Phase::halted || phase_ == Phase::waiting) {
-        if (front_ == XenbusStateClosed ||
-            (own_ == XenbusStateClosing && front_ == XenbusStateInitialising)) {
+        const bool starts_over = own_ == XenbusStateClosing && front_ == XenbusStateInitialising;
+        if (front_ == XenbusStateClosed || starts_over || (phase_ == Phase::halted && let_go_)) {
             set_own(XenbusStateClosed, actions);
             phase_ = Phase::closed;
             return true;
@@ -185,6 +190,7 @@ bool BackendFsm::step_idle(BackendActions& actions)
     if (phase_ == Phase::waiting && prepared_ && offers_rings(front_) &&
         own_ == XenbusStateInitWait) {
         actions.add({Act::connect});
+        let_go_ = false;
         phase_ = Phase::connecting;
         return false;
     }

@@ -123,6 +123,7 @@ class BackendFsm {
     bool online_{true};
     bool prepared_{false};
     bool gone_{false};
+    bool let_go_{false}; // the frontend closed, or began anew, since the last connect
     bool forced_{false};
 };
 

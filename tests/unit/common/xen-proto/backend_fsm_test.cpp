@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/xen-proto/backend_fsm.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace zocalo::xen {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Kind = BackendEventKind;
+using Act = BackendActionKind;
+using Phase = BackendFsm::Phase;
+using Actions = std::vector<BackendAction>;
+
+BackendAction act(Act kind)
+{
+    return {kind};
+}
+BackendAction own(xenbus_state state)
+{
+    return {Act::set_state, state};
+}
+
+Actions list(const BackendActions& actions)
+{
+    return {actions.begin(), actions.end()};
+}
+
+struct BackendFsmTest : testing::Test {
+    BackendFsm fsm;
+    Actions on(Kind kind) { return list(fsm.on({kind})); }
+    Actions front(xenbus_state state) { return list(fsm.on({Kind::frontend_state, state})); }
+    void connect()
+    {
+        on(Kind::prepared);
+        front(XenbusStateInitialised);
+        on(Kind::connected);
+        front(XenbusStateConnected);
+        ASSERT_EQ(fsm.phase(), Phase::connected);
+    }
+};
+
+TEST_F(BackendFsmTest, ConnectsInTheOrderFrontendsExpect)
+{
+    EXPECT_THAT(
+        on(Kind::prepared), ElementsAre(act(Act::publish_features), own(XenbusStateInitWait))
+    );
+    EXPECT_THAT(front(XenbusStateInitialising), IsEmpty());
+    EXPECT_THAT(front(XenbusStateInitialised), ElementsAre(act(Act::connect)));
+    EXPECT_THAT(
+        on(Kind::connected), ElementsAre(act(Act::publish_connected), own(XenbusStateConnected))
+    );
+    EXPECT_THAT(front(XenbusStateConnected), IsEmpty());
+    EXPECT_EQ(fsm.phase(), Phase::connected);
+}
+
+TEST_F(BackendFsmTest, ConnectsAFrontendThatSkipsInitialised)
+{
+    on(Kind::prepared);
+    EXPECT_THAT(front(XenbusStateConnected), ElementsAre(act(Act::connect)));
+}
+
+TEST_F(BackendFsmTest, ConnectsAFrontendThatWasReadyBeforeTheDevice)
+{
+    EXPECT_THAT(front(XenbusStateInitialised), IsEmpty());
+    EXPECT_THAT(
+        on(Kind::prepared),
+        ElementsAre(act(Act::publish_features), own(XenbusStateInitWait), act(Act::connect))
+    );
+}
+
+TEST_F(BackendFsmTest, ServesUntilClosedAndTellsClosedOnlyAfterUnmapping)
+{
+    connect();
+    EXPECT_THAT(front(XenbusStateClosing), ElementsAre(own(XenbusStateClosing)));
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(act(Act::disconnect)));
+    EXPECT_EQ(fsm.own_state(), XenbusStateClosing);
+    EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed)));
+    EXPECT_EQ(fsm.phase(), Phase::closed);
+}
+
+TEST_F(BackendFsmTest, ReconnectsWhenTheFrontendStartsAgain)
+{
+    connect();
+    front(XenbusStateClosing);
+    front(XenbusStateClosed);
+    on(Kind::disconnected);
+    EXPECT_THAT(
+        front(XenbusStateInitialising),
+        ElementsAre(act(Act::publish_features), own(XenbusStateInitWait))
+    );
+    EXPECT_THAT(front(XenbusStateInitialised), ElementsAre(act(Act::connect)));
+    EXPECT_THAT(
+        on(Kind::connected), ElementsAre(act(Act::publish_connected), own(XenbusStateConnected))
+    );
+}
+
+TEST_F(BackendFsmTest, ReconnectsWhenTheIntermediateStatesWereNotSeen)
+{
+    connect();
+    EXPECT_THAT(
+        front(XenbusStateInitialising), ElementsAre(own(XenbusStateClosing), act(Act::disconnect))
+    );
+    EXPECT_THAT(
+        on(Kind::disconnected),
+        ElementsAre(own(XenbusStateClosed), act(Act::publish_features), own(XenbusStateInitWait))
+    );
+}
+
+TEST_F(BackendFsmTest, AFrontendThatReturnsDuringADisconnectWaitsForItsEnd)
+{
+    connect();
+    front(XenbusStateClosed);
+    EXPECT_THAT(front(XenbusStateInitialising), IsEmpty());
+    EXPECT_THAT(front(XenbusStateInitialised), IsEmpty());
+    EXPECT_THAT(
+        on(Kind::disconnected),
+        ElementsAre(
+            own(XenbusStateClosed),
+            act(Act::publish_features),
+            own(XenbusStateInitWait),
+            act(Act::connect)
+        )
+    );
+}
+
+TEST_F(BackendFsmTest, AFrontendThatClosesWhileConnectingIsDisconnected)
+{
+    on(Kind::prepared);
+    front(XenbusStateInitialised);
+    EXPECT_THAT(
+        front(XenbusStateClosed), ElementsAre(own(XenbusStateClosing), act(Act::disconnect))
+    );
+    EXPECT_THAT(on(Kind::connected), IsEmpty()); // the answer to the abandoned connect
+    EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed)));
+}
+
+TEST_F(BackendFsmTest, ClosingWhileConnectingNeverPublishesConnected)
+{
+    on(Kind::prepared);
+    front(XenbusStateInitialised);
+    EXPECT_THAT(front(XenbusStateClosing), ElementsAre(own(XenbusStateClosing)));
+    EXPECT_THAT(on(Kind::connected), IsEmpty());
+    EXPECT_EQ(fsm.own_state(), XenbusStateClosing);
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(act(Act::disconnect)));
+}
+
+TEST_F(BackendFsmTest, AFailedConnectIsReportedAndCanBeTriedAgain)
+{
+    on(Kind::prepared);
+    front(XenbusStateInitialised);
+    EXPECT_THAT(
+        on(Kind::connect_failed), ElementsAre(act(Act::report_error), own(XenbusStateClosing))
+    );
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(own(XenbusStateClosed)));
+    EXPECT_THAT(
+        front(XenbusStateInitialising),
+        ElementsAre(act(Act::publish_features), own(XenbusStateInitWait))
+    );
+}
+
+TEST_F(BackendFsmTest, AStoppedDeviceAsksTheFrontendToClose)
+{
+    connect();
+    EXPECT_THAT(on(Kind::failed), ElementsAre(act(Act::report_error), own(XenbusStateClosing)));
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(act(Act::disconnect)));
+    EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed)));
+}
+
+TEST_F(BackendFsmTest, DetachLetsAConnectedFrontendCloseFirst)
+{
+    connect();
+    EXPECT_THAT(on(Kind::detach), ElementsAre(own(XenbusStateClosing)));
+    EXPECT_THAT(front(XenbusStateClosing), IsEmpty());
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(act(Act::disconnect)));
+    EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
+    EXPECT_EQ(fsm.phase(), Phase::removed);
+}
+
+TEST_F(BackendFsmTest, DetachOfADeviceNobodyUsesIsImmediate)
+{
+    on(Kind::prepared);
+    EXPECT_THAT(on(Kind::detach), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
+    BackendFsm fresh;
+    EXPECT_THAT(
+        list(fresh.on({Kind::detach})), ElementsAre(own(XenbusStateClosed), act(Act::remove))
+    );
+}
+
+TEST_F(BackendFsmTest, ForceDoesNotWaitForTheFrontend)
+{
+    connect();
+    on(Kind::detach);
+    EXPECT_THAT(on(Kind::force_detach), ElementsAre(act(Act::disconnect)));
+    EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
+}
+
+TEST_F(BackendFsmTest, AVanishedFrontendEndsTheDevice)
+{
+    connect();
+    EXPECT_THAT(
+        on(Kind::frontend_gone), ElementsAre(own(XenbusStateClosing), act(Act::disconnect))
+    );
+    EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
+    EXPECT_THAT(front(XenbusStateInitialising), IsEmpty()); // removed is final
+}
+
+TEST_F(BackendFsmTest, ALostBackendAsksTheFrontendToCloseAndServesAgainOnceReplaced)
+{
+    connect();
+    EXPECT_THAT(
+        on(Kind::backend_lost), ElementsAre(act(Act::report_error), own(XenbusStateClosing))
+    );
+    EXPECT_THAT(front(XenbusStateClosing), IsEmpty());
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(own(XenbusStateClosed)));
+    EXPECT_THAT(front(XenbusStateInitialising), IsEmpty()); // nobody could serve it yet
+    EXPECT_THAT(
+        on(Kind::prepared), ElementsAre(act(Act::publish_features), own(XenbusStateInitWait))
+    );
+}
+
+TEST_F(BackendFsmTest, ABackendLostWhileDisconnectingCountsAsDisconnected)
+{
+    connect();
+    on(Kind::force_detach);
+    EXPECT_THAT(on(Kind::backend_lost), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
+}
+
+TEST_F(BackendFsmTest, ABackendLostBeforeConnectingIsWaitedFor)
+{
+    on(Kind::prepared);
+    EXPECT_THAT(on(Kind::backend_lost), IsEmpty());
+    EXPECT_THAT(front(XenbusStateInitialised), IsEmpty());
+    EXPECT_THAT(on(Kind::prepared), ElementsAre(act(Act::connect)));
+}
+
+TEST(BackendFsmAdopt, AConnectedDeviceGoesOnWithoutAnyWrite)
+{
+    BackendActions actions;
+    BackendFsm fsm =
+        BackendFsm::adopt({XenbusStateConnected, XenbusStateConnected, true, true, true}, actions);
+    EXPECT_TRUE(actions.empty());
+    EXPECT_EQ(fsm.phase(), Phase::connected);
+}
+
+TEST(BackendFsmAdopt, ACrashBetweenConnectAndItsPublicationIsFinished)
+{
+    BackendActions actions;
+    BackendFsm::adopt({XenbusStateInitWait, XenbusStateInitialised, true, true, true}, actions);
+    EXPECT_THAT(list(actions), ElementsAre(act(Act::publish_connected), own(XenbusStateConnected)));
+}
+
+TEST(BackendFsmAdopt, ACrashBeforeConnectConnectsNow)
+{
+    BackendActions actions;
+    BackendFsm::adopt({XenbusStateInitWait, XenbusStateInitialised, true, true, false}, actions);
+    EXPECT_THAT(list(actions), ElementsAre(act(Act::connect)));
+}
+
+TEST(BackendFsmAdopt, AnUnfinishedDetachIsFinished)
+{
+    BackendActions actions;
+    BackendFsm fsm =
+        BackendFsm::adopt({XenbusStateClosing, XenbusStateClosed, false, true, true}, actions);
+    EXPECT_THAT(list(actions), ElementsAre(act(Act::disconnect)));
+    EXPECT_THAT(
+        list(fsm.on({Kind::disconnected})), ElementsAre(own(XenbusStateClosed), act(Act::remove))
+    );
+}
+
+TEST(BackendFsmAdopt, AConnectionWhoseProcessIsGoneIsClosed)
+{
+    BackendActions actions;
+    BackendFsm fsm = BackendFsm::adopt(
+        {XenbusStateConnected, XenbusStateConnected, true, false, false}, actions
+    );
+    EXPECT_THAT(list(actions), ElementsAre(own(XenbusStateClosing)));
+    EXPECT_EQ(fsm.phase(), Phase::halted);
+}
+
+TEST(BackendFsmAdopt, AVanishedDomainIsRemoved)
+{
+    BackendActions actions;
+    BackendFsm::adopt({XenbusStateInitWait, XenbusStateUnknown, true, true, false}, actions);
+    EXPECT_THAT(list(actions), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
+}
+
+// What must hold however a frontend toggles: connect and disconnect alternate, Closed is never
+// written while rings are mapped, no state is written twice in a row, and the list never overflows.
+struct World {
+    BackendFsm fsm;
+    bool mapped = false;
+    bool busy_connecting = false;
+    bool busy_disconnecting = false;
+    bool process = false;
+    bool removed = false;
+
+    void feed(const BackendEvent& event)
+    {
+        const BackendActions actions = fsm.on(event);
+        ASSERT_LT(actions.size(), BackendActions::kMost);
+        for (const BackendAction& a : actions)
+            carry_out(a);
+    }
+    void carry_out(const BackendAction& a)
+    {
+        ASSERT_FALSE(removed);
+        switch (a.kind) {
+        case Act::connect:
+            ASSERT_TRUE(process && !mapped && !busy_connecting && !busy_disconnecting);
+            busy_connecting = true;
+            break;
+        case Act::disconnect:
+            ASSERT_TRUE((mapped || busy_connecting) && !busy_disconnecting);
+            busy_disconnecting = true;
+            break;
+        case Act::set_state:
+            if (a.state == XenbusStateClosed || a.state == XenbusStateInitWait) {
+                ASSERT_FALSE(mapped || busy_connecting || busy_disconnecting);
+            }
+            break;
+        case Act::remove:
+            ASSERT_FALSE(mapped || busy_connecting || busy_disconnecting);
+            removed = true;
+            break;
+        default:
+            break;
+        }
+    }
+    // Answers come in the order of the messages.
+    void answer(bool good)
+    {
+        if (busy_connecting) {
+            busy_connecting = false;
+            mapped = good;
+            feed({good ? Kind::connected : Kind::connect_failed});
+        } else if (busy_disconnecting) {
+            busy_disconnecting = mapped = false;
+            feed({Kind::disconnected});
+        }
+    }
+    void process_dies()
+    {
+        process = mapped = busy_connecting = busy_disconnecting = false;
+        feed({Kind::backend_lost});
+    }
+};
+
+TEST(BackendFsmToggling, NoOrderOfEventsBreaksTheRules)
+{
+    std::uint64_t seed = 1;
+    const auto random = [&seed](std::uint64_t below) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        return (seed >> 33) % below;
+    };
+    unsigned removed = 0;
+    for (int run = 0; run < 3000; ++run) {
+        World world;
+        for (int step = 0; step < 60 && !world.removed; ++step) {
+            const std::uint64_t dice = random(100);
+            if (dice < 60)
+                world.feed({Kind::frontend_state, static_cast<xenbus_state>(1 + random(8))});
+            else if (dice < 80)
+                world.answer(random(5) != 0);
+            else if (dice < 90 && !world.process)
+                world.process = true, world.feed({Kind::prepared});
+            else if (dice < 94 && world.process)
+                world.process_dies();
+            else if (dice < 96 && world.mapped)
+                world.feed({Kind::failed});
+            else if (dice == 97 && random(4) == 0)
+                world.feed({Kind::detach});
+            ASSERT_FALSE(HasFatalFailure()) << "run " << run << " step " << step;
+        }
+        // A detach has a guaranteed end: force, then whatever answers are owed.
+        world.feed({Kind::force_detach});
+        while (world.busy_connecting || world.busy_disconnecting)
+            world.answer(true);
+        ASSERT_FALSE(HasFatalFailure()) << "run " << run;
+        ASSERT_EQ(world.fsm.phase(), Phase::removed) << "run " << run;
+        ++removed;
+    }
+    EXPECT_EQ(removed, 3000u);
+}
+
+} // namespace
+} // namespace zocalo::xen
