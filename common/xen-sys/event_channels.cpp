@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common/xen-sys/event_channels.hpp"
+
+#include <xenevtchn.h>
+
+#include <cerrno>
+#include <fcntl.h>
+
+namespace zocalo::xen {
+namespace {
+
+class RealEventChannels final : public EventChannels {
+  public:
+    explicit RealEventChannels(xenevtchn_handle* handle) : handle_{handle} {}
+    ~RealEventChannels() override { xenevtchn_close(handle_); }
+    RealEventChannels(const RealEventChannels&) = delete;
+    RealEventChannels& operator=(const RealEventChannels&) = delete;
+
+    int fd() const override { return xenevtchn_fd(handle_); }
+
+    Outcome<EventPort> bind_interdomain(DomId remote, EventPort remote_port) override
+    {
+        const int port = xenevtchn_bind_interdomain(handle_, remote.value, remote_port.value);
+        if (port < 0)
+            return system_error(
+                "cannot bind event channel " + std::to_string(remote_port.value) + " of domain " +
+                    std::to_string(remote.value),
+                errno
+            );
+        return EventPort{static_cast<std::uint32_t>(port)};
+    }
+
+    Outcome<Unit> unbind(EventPort port) override
+    {
+        return check(xenevtchn_unbind(handle_, port.value), "cannot unbind an event channel");
+    }
+    Outcome<Unit> notify(EventPort port) override
+    {
+        return check(xenevtchn_notify(handle_, port.value), "cannot notify an event channel");
+    }
+    Outcome<Unit> unmask(EventPort port) override
+    {
+        return check(xenevtchn_unmask(handle_, port.value), "cannot unmask an event channel");
+    }
+
+    Outcome<std::optional<EventPort>> pending() override
+    {
+        const int port = xenevtchn_pending(handle_);
+        if (port >= 0)
+            return std::optional{EventPort{static_cast<std::uint32_t>(port)}};
+        if (errno == EAGAIN || errno == EINTR)
+            return std::optional<EventPort>{};
+        return system_error("cannot read the event channel device", errno);
+    }
+
+    Outcome<Unit> restrict_to(DomId domain) override
+    {
+        return check(
+            xenevtchn_restrict(handle_, domain.value), "cannot restrict the event channel device"
+        );
+    }
+
+  private:
+    static Outcome<Unit> check(int result, const char* what)
+    {
+        if (result < 0)
+            return system_error(what, errno);
+        return Unit{};
+    }
+    xenevtchn_handle* handle_;
+};
+
+} // namespace
+
+Outcome<std::unique_ptr<EventChannels>> open_event_channels(UniqueFd device)
+{
+    const int flags = ::fcntl(device.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(device.get(), F_SETFL, flags | O_NONBLOCK) < 0 ||
+        ::fcntl(device.get(), F_SETFD, FD_CLOEXEC) < 0)
+        return system_error("cannot use the event channel device that was handed over", errno);
+    xenevtchn_handle* handle = xenevtchn_fdopen(nullptr, device.get(), 0);
+    if (handle == nullptr)
+        return system_error("cannot use the event channel device that was handed over", errno);
+    device.release(); // xenevtchn_close() closes it
+    return std::unique_ptr<EventChannels>{std::make_unique<RealEventChannels>(handle)};
+}
+
+} // namespace zocalo::xen
