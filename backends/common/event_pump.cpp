@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/common/event_pump.hpp"
+
+#include "backends/common/log.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include <map>
+
+namespace zocalo::backend {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Ports served before the loop looks at other things (image completions, the control socket).
+constexpr int kPortsPerTurn = 16;
+
+} // namespace
+
+struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
+    State(asio::io_context& io, xen::EventChannels& events_)
+        : events{&events_}, device{io, events_.fd()}
+    {
+    }
+
+    xen::EventChannels* events;
+    asio::posix::stream_descriptor device; // released, not closed: EventChannels owns it
+    std::map<EventPort, std::shared_ptr<Handler>> handlers;
+
+    void wait()
+    {
+        device.async_wait(
+            asio::posix::stream_descriptor::wait_read,
+            [self = shared_from_this()](boost::system::error_code ec) {
+                if (ec || self->events == nullptr)
+                    return;
+                self->serve();
+                if (self->events != nullptr)
+                    self->wait();
+            }
+        );
+    }
+
+    void serve()
+    {
+        for (int i = 0; i < kPortsPerTurn && events != nullptr; ++i) {
+            auto port = events->pending();
+            if (!port) {
+                log(Level::error, describe(port.error()));
+                return;
+            }
+            if (!*port)
+                return;
+            fire(**port);
+        }
+    }
+
+    void fire(EventPort port)
+    {
+        const auto found = handlers.find(port);
+        if (found == handlers.end())
+            return;                                             // closed meanwhile
+        const std::shared_ptr<Handler> handler = found->second; // it may unbind itself
+        (*handler)();
+        if (events == nullptr || !handlers.contains(port))
+            return;
+        if (auto unmasked = events->unmask(port); !unmasked)
+            log(Level::error, describe(unmasked.error()));
+    }
+};
+
+EventPump::EventPump(asio::io_context& io, xen::EventChannels& events)
+    : state_{std::make_shared<State>(io, events)}
+{
+    state_->wait();
+}
+
+EventPump::~EventPump()
+{
+    state_->device.release();
+    state_->events = nullptr;
+    state_->handlers.clear();
+}
+
+Outcome<EventPort> EventPump::bind(DomId remote, EventPort remote_port, Handler handler)
+{
+    const EventPort port = TRY(state_->events->bind_interdomain(remote, remote_port));
+    state_->handlers[port] = std::make_shared<Handler>(std::move(handler));
+    return port;
+}
+
+void EventPump::unbind(EventPort port)
+{
+    if (state_->handlers.erase(port) == 0)
+        return;
+    if (auto done = state_->events->unbind(port); !done)
+        log(Level::warning, describe(done.error()));
+}
+
+void EventPump::notify(EventPort port)
+{
+    if (auto done = state_->events->notify(port); !done)
+        log(Level::warning, describe(done.error()));
+}
+
+} // namespace zocalo::backend

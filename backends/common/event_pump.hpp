@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// EventPump: waits on the process's event channel device and calls the owner of each port that
+// fired. The port stays masked while its owner works and is unmasked after it, so a storm of events
+// costs a guest one round through the loop each (XSA-332); ports of one wakeup are served in turn.
+#pragma once
+
+#include "common/xen-sys/event_channels.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace zocalo::backend {
+
+class EventPump {
+  public:
+    using Handler = std::function<void()>;
+
+    EventPump(boost::asio::io_context& io, xen::EventChannels& events);
+    ~EventPump();
+    EventPump(const EventPump&) = delete;
+    EventPump& operator=(const EventPump&) = delete;
+
+    // Binds to the guest's port and calls `handler` for each event; the local port is unmasked
+    // after it.
+    Outcome<EventPort> bind(DomId remote, EventPort remote_port, Handler handler);
+    // The handler is not called any more; the port is closed.
+    void unbind(EventPort port);
+    void notify(EventPort port);
+
+  private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+} // namespace zocalo::backend

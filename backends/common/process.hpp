@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a backend process begins: its command line, the descriptors it was handed, and the rights it
+// gives up before the first byte of a guest is read. Used by both main.cpp; knows nothing of disks
+// or cards.
+#pragma once
+
+#include "common/backend-ctl/messages.hpp"
+#include "common/error/error.hpp"
+#include "common/posix/unique_fd.hpp"
+#include "common/xen-sys/event_channels.hpp"
+#include "common/xen-sys/grant_table.hpp"
+
+#include <span>
+
+namespace zocalo::backend {
+
+// --domain=N --listen-fd=3 --evtchn-fd=4 --gntdev-fd=5 [--uid=U --gid=G]
+struct Options {
+    DomId domain{};
+    int listen_fd = 3;
+    int evtchn_fd = 4;
+    int gntdev_fd = 5;
+    unsigned uid = 0; // 0: the supervisor chose it already
+    unsigned gid = 0;
+    bool version = false;
+};
+
+// Errors are Code::usage and name the argument.
+Outcome<Options> parse_options(std::span<char* const> arguments);
+
+struct Handed {
+    UniqueFd listening;
+    std::unique_ptr<xen::EventChannels> events;
+    std::unique_ptr<xen::GrantTable> grants;
+};
+
+// Takes over the descriptors; closes every other one above stderr, so that nothing leaks in.
+Outcome<Handed> take_descriptors(const Options& options);
+
+// Gives up user, groups, capabilities, the way to gain any of them, and the right to make files or
+// processes. Irreversible. `open_files` bounds the descriptors the process may ever hold.
+Outcome<Unit> drop_rights(const Options& options, unsigned open_files);
+
+} // namespace zocalo::backend
