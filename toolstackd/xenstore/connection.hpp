@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// XsConnection: one connection to xenstored: sends requests without waiting for the answers of
+// earlier ones, matches answers by request id, hands watch events on. It never reconnects; the
+// owner makes a new one. One thread: everything runs on the executor given.
+#pragma once
+
+#include "common/posix/unique_fd.hpp"
+#include "toolstackd/sys/answer.hpp"
+#include "toolstackd/xenstore/request.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace zocalo::toolstack {
+
+// An open way to xenstored. The kernel's /dev/xen/xenbus takes one message per write(2), the socket
+// any number.
+struct XsEndpoint {
+    UniqueFd fd;
+    bool one_message_per_write{};
+};
+
+// The daemon's socket if it is there, else the kernel's device. Code::unreachable, with the reason.
+Outcome<XsEndpoint> open_xenstored();
+
+class XsConnection {
+  public:
+    struct Handlers {
+        std::function<void(std::string_view path, std::string_view token)> on_watch;
+        std::function<void(const Error&)> on_closed; // once, unless close() came first
+    };
+
+    static std::shared_ptr<XsConnection>
+    adopt(boost::asio::any_io_executor executor, XsEndpoint endpoint, Handlers handlers);
+    virtual ~XsConnection() = default;
+
+    // Sends all of them at once; the answers come in the order of the requests. Code::unreachable
+    // when the connection ends first, Code::timeout after `limit` (late answers are dropped).
+    virtual Answer<std::vector<XsReply>> exchange(
+        std::uint32_t transaction, std::vector<XsRequest> requests, std::chrono::milliseconds limit
+    ) = 0;
+    // Sends and forgets the answer.
+    virtual void send(std::uint32_t transaction, XsRequest request) = 0;
+    virtual void close() = 0;
+    virtual bool open() const = 0;
+    virtual std::uint64_t sent() const = 0;
+};
+
+} // namespace zocalo::toolstack
