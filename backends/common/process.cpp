@@ -80,13 +80,25 @@ Outcome<Unit> limit(int resource, rlim_t most)
     );
 }
 
-Outcome<Unit> drop_capabilities()
+// While still root, or else nothing could be dropped; without CAP_SETPCAP the set stays, and
+// no_new_privs makes it worthless.
+Outcome<Unit> drop_bounding_set()
 {
-    for (int cap = 0; ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; ++cap) {
-        // Without CAP_SETPCAP the bounding set stays; no_new_privs makes it worthless.
+    for (int cap = 0; ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; ++cap)
         if (::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0 && errno != EPERM)
             return system_error("cannot drop a capability", errno);
-    }
+    return Unit{};
+}
+
+Outcome<Unit> become(unsigned uid, unsigned gid)
+{
+    TRY(refused(::setgroups(0, nullptr) == 0, "cannot drop the supplementary groups"));
+    TRY(refused(::setresgid(gid, gid, gid) == 0, "cannot change the group"));
+    return refused(::setresuid(uid, uid, uid) == 0, "cannot change the user");
+}
+
+Outcome<Unit> drop_capabilities()
+{
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, 2> none{};
     return refused(
@@ -141,15 +153,9 @@ Outcome<Unit> drop_rights(const Options& options, unsigned open_files)
 {
     TRY(limit(RLIMIT_NOFILE, open_files));
     TRY(limit(RLIMIT_CORE, 0));
-    if (options.uid != 0) {
-        TRY(refused(::setgroups(0, nullptr) == 0, "cannot drop the supplementary groups"));
-        TRY(refused(
-            ::setresgid(options.gid, options.gid, options.gid) == 0, "cannot change the group"
-        ));
-        TRY(refused(
-            ::setresuid(options.uid, options.uid, options.uid) == 0, "cannot change the user"
-        ));
-    }
+    TRY(drop_bounding_set());
+    if (options.uid != 0)
+        TRY(become(options.uid, options.gid));
     TRY(refused(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "cannot set no_new_privs"));
     TRY(refused(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "cannot make the process undumpable"));
     return drop_capabilities();

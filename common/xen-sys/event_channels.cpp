@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/xen-sys/event_channels.hpp"
 
+extern "C" { // the header does not say so itself
 #include <xenevtchn.h>
+}
 
 #include <cerrno>
 #include <fcntl.h>

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device: one virtual disk: its image, its buffers and, while a frontend is connected, its queues.
+// It carries events to queues and completions back, stops when a ring turns out hostile, and drains
+// before it lets go of a guest's pages. disk_service owns the devices.
+#pragma once
+
+#include "backends/blk/counters.hpp"
+#include "backends/blk/image.hpp"
+#include "backends/blk/queue.hpp"
+#include "backends/common/event_pump.hpp"
+#include "common/backend-ctl/messages.hpp"
+#include "common/xen-sys/grant_table.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zocalo::blk {
+
+// Queues a frontend may open; more than one is not advertised before they have threads of their
+// own.
+inline constexpr std::size_t kMaxQueues = 4;
+
+class Device : public std::enable_shared_from_this<Device> {
+  public:
+    // What all disks of a process share; outlives them.
+    struct Surroundings {
+        boost::asio::io_context& io;
+        backend::EventPump& pump;
+        xen::GrantTable& grants;
+        std::function<void(backend::Event)> tell;
+    };
+
+    static Outcome<std::shared_ptr<Device>>
+    create(const Surroundings& surroundings, backend::AddDisk disk, std::unique_ptr<Image> image);
+
+    backend::Ready ready() const;
+    backend::Device describe() const;
+    backend::Stats stats() const;
+
+    // Maps the rings and serves. On an error nothing is mapped.
+    Outcome<Unit> connect(const backend::Connect& request);
+    // Finishes what is in flight, unmaps, then has the event loop call `done`.
+    void disconnect(std::function<void()> done);
+
+  private:
+    // One queue, its pages and its port; the queue goes before the pages.
+    struct Line {
+        xen::GrantMapping pages;
+        std::optional<Queue> queue;
+        EventPort port;
+        bool starved = false;
+        bool posted = false; // a further turn is in the event loop
+    };
+
+    Device(const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers);
+    Outcome<Unit> open_line(const backend::Connect& request, std::size_t index);
+    void serve(std::size_t index);
+    void serve_later(std::size_t index);
+    void completed(std::span<const Completion> completions);
+    void notify(Line& line);
+    void stop(const std::string& reason);
+    void finish_drain();
+    void close_lines();
+    std::vector<backend::Node> connected_nodes() const;
+
+    Surroundings surroundings_;
+    backend::AddDisk disk_;
+    std::unique_ptr<Image> image_;
+    BufferPool buffers_;
+    Counters counters_;
+    Limits limits_;
+    backend::DeviceState state_ = backend::DeviceState::idle;
+    DomId frontend_{};
+    std::vector<Line> lines_;
+    std::vector<std::function<void()>> waiting_for_drain_;
+    std::uint32_t generation_ = 0; // of the connection: a posted turn of an old one does nothing
+};
+
+} // namespace zocalo::blk

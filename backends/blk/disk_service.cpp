@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/blk/disk_service.hpp"
+
+#include "backends/blk/aio_image.hpp"
+#include "backends/common/log.hpp"
+
+namespace zocalo::blk {
+namespace {
+
+backend::Failed failed(const Error& error)
+{
+    return {error.what, error.next};
+}
+
+} // namespace
+
+DiskService::DiskService(Device::Surroundings surroundings, DomId domain)
+    : surroundings_{std::move(surroundings)}, domain_{domain}
+{
+}
+
+void DiskService::handle(backend::Request request, std::vector<UniqueFd> fds, backend::Reply reply)
+{
+    std::visit([&](auto& message) { carry_out(message, fds, reply); }, request);
+}
+
+std::shared_ptr<Device> DiskService::find(backend::DeviceId id, const backend::Reply& reply)
+{
+    const auto found = devices_.find(id);
+    if (found != devices_.end())
+        return found->second;
+    reply(backend::Failed{"there is no disk " + std::to_string(id) + " here", {}});
+    return nullptr;
+}
+
+void DiskService::carry_out(backend::AddDisk& request, Fds& fds, const backend::Reply& reply)
+{
+    auto ready = add(request, fds);
+    if (ready)
+        reply(std::move(*ready));
+    else
+        reply(failed(ready.error()));
+}
+
+Outcome<backend::Ready> DiskService::add(const backend::AddDisk& request, Fds& fds)
+{
+    if (fds.size() != 1)
+        return Error{Code::usage, "a disk comes with exactly one descriptor, its image", {}};
+    if (devices_.contains(request.device))
+        return Error{Code::conflict, "the disk is here already", "remove it first"};
+    if (devices_.size() >= backend::kMaxDevices)
+        return Error{Code::unsupported, "this process serves no more disks", {}};
+    AioImage::Wanted wanted;
+    wanted.read_only = request.read_only || request.cdrom;
+    wanted.sector_size = request.sector_size;
+    auto image = TRY(AioImage::create(surroundings_.io, std::move(fds[0]), wanted));
+    if (!image->note().empty())
+        backend::log(backend::Level::warning, request.label + ": " + image->note());
+    auto device = TRY(Device::create(surroundings_, request, std::move(image)));
+    devices_[request.device] = device;
+    return device->ready();
+}
+
+void DiskService::carry_out(backend::Connect& request, Fds&, const backend::Reply& reply)
+{
+    const auto device = find(request.device, reply);
+    if (!device)
+        return;
+    if (request.frontend != domain_)
+        return reply(backend::Failed{"this process serves another domain", {}});
+    auto connected = device->connect(request);
+    if (connected)
+        reply(backend::Done{});
+    else
+        reply(failed(connected.error()));
+}
+
+void DiskService::carry_out(backend::Disconnect& request, Fds&, const backend::Reply& reply)
+{
+    if (const auto device = find(request.device, reply))
+        device->disconnect([reply] { reply(backend::Done{}); });
+}
+
+void DiskService::carry_out(backend::RemoveDevice& request, Fds&, const backend::Reply& reply)
+{
+    const auto found = devices_.find(request.device);
+    if (found == devices_.end())
+        return reply(backend::Done{});
+    const std::shared_ptr<Device> device = found->second;
+    device->disconnect([this, reply, id = request.device] {
+        devices_.erase(id);
+        reply(backend::Done{});
+    });
+}
+
+void DiskService::carry_out(backend::ListDevices&, Fds&, const backend::Reply& reply)
+{
+    backend::DeviceList list;
+    for (const auto& [id, device] : devices_)
+        list.devices.push_back(device->describe());
+    reply(std::move(list));
+}
+
+void DiskService::carry_out(backend::GetStats& request, Fds&, const backend::Reply& reply)
+{
+    if (const auto device = find(request.device, reply))
+        reply(device->stats());
+}
+
+void DiskService::carry_out(backend::Shutdown&, Fds&, const backend::Reply& reply)
+{
+    close_all([reply] { reply(backend::Done{}); });
+}
+
+void DiskService::carry_out(backend::SetLimits&, Fds&, const backend::Reply& reply)
+{
+    reply(backend::Failed{"this backend has no rate limits", {}});
+}
+
+void DiskService::carry_out(backend::Hello&, Fds&, const backend::Reply& reply)
+{
+    reply(backend::Failed{"hello is answered by the control server", {}});
+}
+
+void DiskService::carry_out(backend::AddNic&, Fds&, const backend::Reply& reply)
+{
+    reply(backend::Failed{"this is the disk backend; network cards have one of their own", {}});
+}
+
+void DiskService::close_all(std::function<void()> done)
+{
+    if (devices_.empty())
+        return done();
+    auto left = std::make_shared<std::size_t>(devices_.size());
+    const auto devices = devices_; // disconnect() may call back at once
+    for (const auto& [id, device] : devices) {
+        device->disconnect([this, left, done, gone = id] {
+            devices_.erase(gone);
+            if (--*left == 0)
+                done();
+        });
+    }
+}
+
+} // namespace zocalo::blk

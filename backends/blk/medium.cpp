@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/blk/medium.hpp"
+
+#include "common/base/address.hpp"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace zocalo::blk {
+namespace {
+
+Outcome<Unit> measure(int fd, Medium& medium)
+{
+    struct stat facts {};
+    if (::fstat(fd, &facts) != 0)
+        return system_error("cannot examine the image", errno);
+    if (S_ISREG(facts.st_mode)) {
+        medium.bytes = static_cast<std::uint64_t>(facts.st_size);
+        return Unit{};
+    }
+    if (!S_ISBLK(facts.st_mode))
+        return Error{
+            Code::usage,
+            "the image is neither a file nor a block device",
+            "check the path in `disk=`"};
+    unsigned block = 0;
+    if (::ioctl(fd, BLKGETSIZE64, &medium.bytes) != 0)
+        return system_error("cannot read the size of the block device", errno);
+    if (::ioctl(fd, BLKPBSZGET, &block) == 0 && block >= 512)
+        medium.physical_block = block;
+    return Unit{};
+}
+
+// Reads one smallest transfer from the second such place: offset, length and memory are then all
+// aligned to `smallest` only. True when the medium accepts that with O_DIRECT.
+bool direct_read_works(int fd, std::uint32_t smallest)
+{
+    alignas(kPageSize) std::array<std::byte, kPageSize> page;
+    return smallest <= page.size() && ::pread(fd, page.data(), smallest, smallest) >= 0;
+}
+
+} // namespace
+
+Outcome<Medium> examine(int fd, std::uint32_t smallest)
+{
+    Medium medium;
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return system_error("the image's descriptor is not open", errno);
+    medium.writable = (flags & O_ACCMODE) == O_RDWR;
+    TRY(measure(fd, medium));
+    if (medium.bytes < smallest)
+        return Error{
+            Code::usage,
+            "the image holds " + std::to_string(medium.bytes) + " bytes, less than one sector",
+            "make it larger, for instance with truncate -s 1G"};
+    if (::fcntl(fd, F_SETFL, flags | O_DIRECT) != 0) {
+        medium.note = "its file system has no direct I/O: the host's page cache is used";
+    } else if (!direct_read_works(fd, smallest)) {
+        ::fcntl(fd, F_SETFL, flags & ~O_DIRECT);
+        medium.note = "its medium refuses direct I/O of " + std::to_string(smallest) +
+                      " bytes: the host's page cache is used; sector_size=4096 may avoid that";
+    }
+    return medium;
+}
+
+} // namespace zocalo::blk

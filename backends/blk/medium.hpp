@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Medium: what an opened image is: its size, its block, and whether direct I/O of the wanted size
+// works. Found out once, before any guest is served.
+#pragma once
+
+#include "common/error/error.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace zocalo::blk {
+
+struct Medium {
+    std::uint64_t bytes{};
+    std::uint32_t physical_block{512};
+    bool writable{};
+    std::string note; // why direct I/O is not used; empty when it is
+};
+
+// Turns O_DIRECT on or off on `fd`. `smallest` is the smallest transfer that must work, in bytes.
+Outcome<Medium> examine(int fd, std::uint32_t smallest);
+
+} // namespace zocalo::blk

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Queue: one blkif ring from request to response. A round takes what is on the ring, fetches tables
+// and data of all of it with one grant copy each, submits it to the image with one kick, and
+// answers completions in batches with at most one event. device.cpp owns queues, wakes them and
+// carries events; a queue knows no event loop and no other queue.
+#pragma once
+
+#include "backends/blk/buffer_pool.hpp"
+#include "backends/blk/counters.hpp"
+#include "backends/blk/image.hpp"
+#include "backends/blk/request.hpp"
+#include "common/xen-proto/back_ring.hpp"
+#include "common/xen-sys/grant_table.hpp"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace zocalo::blk {
+
+// What a queue works with; all of it outlives the queue.
+struct QueueParts {
+    xen::GrantTable& grants;
+    Image& image;
+    BufferPool& buffers;
+    Counters& counters;
+    Limits limits;
+    DomId guest;
+    std::uint16_t number{}; // upper half of its transfers' tags
+};
+
+class Queue {
+  public:
+    enum class Served {
+        idle,    // the ring is empty and the guest will kick
+        again,   // more work than one turn may do: call serve() again soon
+        starved, // waits for buffers or the medium: call serve() after the next completion
+        broken,  // the ring is impossible: stop the device
+    };
+
+    Queue(const QueueParts& parts, xen::BackRing ring, const Layout& layout);
+
+    Served serve();
+    // One transfer ended. The answer goes out with the next flush().
+    void complete(std::uint16_t slot, int error);
+    // Answers what has completed.
+    void flush();
+    // True when the guest is to be notified; asked once after serve() and flush().
+    bool take_notify() { return std::exchange(notify_, false); }
+
+    std::size_t in_flight() const { return in_flight_; }
+
+    static std::uint16_t queue_of(std::uint32_t tag)
+    {
+        return static_cast<std::uint16_t>(tag >> 16);
+    }
+    static std::uint16_t slot_of(std::uint32_t tag) { return static_cast<std::uint16_t>(tag); }
+
+  private:
+    // A request that was taken and not answered.
+    struct Entry {
+        Request request;
+        std::span<std::byte> buffer;
+        int error = 0;
+    };
+    enum class Taken { one, none, starved, broken };
+
+    Taken take_one();
+    void fetch_tables();
+    void fetch_data();
+    void submit();
+    void deliver(std::span<const std::uint16_t> slots);
+    void copy_segments(std::uint16_t slot);
+    void run_copies();
+    bool copied(std::size_t& next, std::size_t ops) const;
+    void answer(std::uint16_t slot, Status status);
+    void refuse(const Refusal& refusal);
+    void publish();
+    void count(const Request& request);
+    Segments segments(std::uint16_t slot)
+    {
+        return Segments{segments_.get() + std::size_t{slot} * kMaxSegments, kMaxSegments};
+    }
+
+    QueueParts parts_;
+    xen::BackRing ring_;
+    const Layout& layout_;
+    std::unique_ptr<Segment[]> segments_; // kMaxSegments for each entry
+    std::vector<Entry> entries_;
+    std::vector<std::uint16_t> unused_;   // entries
+    std::vector<std::uint16_t> batch_;    // taken in this round, still good
+    std::vector<std::uint16_t> finished_; // completed, not answered
+    std::vector<std::byte> tables_;       // one page for each indirect request of a round
+    std::vector<xen::GrantCopy> copies_;
+    std::size_t in_flight_ = 0;
+    bool notify_ = false;
+    bool broken_ = false;
+};
+
+} // namespace zocalo::blk
