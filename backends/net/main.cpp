@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// zocalo-netback: the network cards of one domain. toolstackd starts it with a listening socket, an
+// event channel device and a grant device; taps come over the socket.
+#include "backends/common/control_server.hpp"
+#include "backends/common/log.hpp"
+#include "backends/common/process.hpp"
+#include "backends/net/net_service.hpp"
+
+#include <cstdio>
+
+namespace zocalo::net {
+namespace {
+
+// Sockets, devices, the loop's own, and the taps of as many cards as fit a domain.
+constexpr unsigned kOpenFiles = 16 + backend::kMaxDevices * backend::kMaxQueues;
+
+Outcome<Unit> serve(const backend::Options& options)
+{
+    auto handed = TRY(backend::take_descriptors(options));
+    TRY(backend::drop_rights(options, kOpenFiles));
+    boost::asio::io_context io{1};
+    backend::EventPump events{io, *handed.events};
+    NetService service{io, events, *handed.grants, options.domain};
+    backend::ControlServer server{
+        io, std::move(handed.listening), {backend::Kind::net, options.domain}, service, [&io] {
+            io.stop();
+        }};
+    service.on_event([&server](backend::Event event) { server.send_event(std::move(event)); });
+    io.run();
+    return Unit{};
+}
+
+int run(std::span<char* const> arguments)
+{
+    const auto options = backend::parse_options(arguments);
+    if (options && options->version) {
+        std::puts("zocalo-netback " ZOCALO_VERSION);
+        return 0;
+    }
+    const auto served = options ? serve(*options) : Outcome<Unit>{options.error()};
+    if (served)
+        return 0;
+    backend::log(backend::Level::error, "zocalo-netback: " + describe(served.error()));
+    return exit_status(served.error().code);
+}
+
+} // namespace
+} // namespace zocalo::net
+
+int main(int argc, char** argv)
+{
+    return zocalo::net::run({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)});
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// NetService: the network cards of one domain, as toolstackd orders them over the control socket.
+// One request after the other; each is answered before handle() returns.
+#pragma once
+
+#include "backends/common/service.hpp"
+#include "backends/net/vif.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace zocalo::net {
+
+class NetService final : public backend::Service {
+  public:
+    // `domain` is the only one whose rings this process may serve.
+    NetService(
+        boost::asio::io_context& io,
+        backend::EventPump& events,
+        xen::GrantTable& grants,
+        DomId domain
+    )
+        : io_{io}, events_{events}, grants_{grants}, domain_{domain}
+    {
+    }
+
+    // Where events go; they are dropped until it is set.
+    void on_event(std::function<void(backend::Event)> send) { send_ = std::move(send); }
+
+    void handle(backend::Request request, std::vector<UniqueFd> fds, backend::Reply reply) override;
+
+  private:
+    using Fds = std::vector<UniqueFd>;
+    backend::Answer answer(const backend::Hello& request, Fds& fds);
+    backend::Answer answer(const backend::AddDisk& request, Fds& fds);
+    backend::Answer answer(const backend::AddNic& request, Fds& fds);
+    backend::Answer answer(const backend::Connect& request, Fds& fds);
+    backend::Answer answer(const backend::Disconnect& request, Fds& fds);
+    backend::Answer answer(const backend::RemoveDevice& request, Fds& fds);
+    backend::Answer answer(const backend::ListDevices& request, Fds& fds);
+    backend::Answer answer(const backend::GetStats& request, Fds& fds);
+    backend::Answer answer(const backend::SetLimits& request, Fds& fds);
+    backend::Answer answer(const backend::Shutdown& request, Fds& fds);
+    Vif* find(backend::DeviceId device);
+
+    boost::asio::io_context& io_;
+    backend::EventPump& events_;
+    xen::GrantTable& grants_;
+    DomId domain_;
+    std::map<backend::DeviceId, std::unique_ptr<Vif>> vifs_;
+    std::function<void(backend::Event)> send_;
+};
+
+} // namespace zocalo::net

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/net/queue_pump.hpp"
+
+#include "backends/common/log.hpp"
+#include "backends/net/stall_guard.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <array>
+
+namespace zocalo::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Batches before the loop looks at other queues, cards and the control socket.
+constexpr int kBatchesPerTurn = 4;
+// How often a guest is looked at that posts buffers without saying so.
+constexpr std::chrono::milliseconds kPollSilentGuest{30};
+
+Outcome<xen::BackRing> attach(const xen::GrantMapping& page, std::size_t slot_bytes)
+{
+    auto ring = xen::BackRing::attach(page.bytes(), slot_bytes);
+    if (!ring)
+        return Error{Code::failed, "the page of a ring is too small for it", {}};
+    return *ring;
+}
+
+} // namespace
+
+struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
+    State(
+        asio::io_context& io_,
+        backend::EventPump& events_,
+        xen::GrantTable& grants,
+        Tap& tap_,
+        const Frontend& frontend_,
+        std::array<xen::GrantMapping, 2> pages_,
+        std::array<xen::BackRing, 2> rings,
+        Broken broken_
+    )
+        : io{io_}, events{events_}, tap{tap_}, frontend{frontend_}, pages{std::move(pages_)},
+          tx{rings[0], frontend_.domain, grants, tap_}, rx{rings[1],
+                                                           frontend_.domain,
+                                                           frontend_.offloads,
+                                                           grants,
+                                                           tap_},
+          readable{io_, tap_.fd()}, timer{io_}, broken{std::move(broken_)}
+    {
+    }
+
+    asio::io_context& io;
+    backend::EventPump& events;
+    Tap& tap;
+    Frontend frontend;
+    std::array<xen::GrantMapping, 2> pages; // tx, rx; the queues' rings lie in them
+    TxQueue tx;
+    RxQueue rx;
+    asio::posix::stream_descriptor readable; // released, not closed: Tap owns it
+    asio::steady_timer timer;
+    StallGuard guard;
+    Broken broken;
+    std::vector<EventPort> ports; // {both} or {tx, rx}
+    bool running{true};
+    bool rx_waits{};
+    bool tx_posted{};
+    bool rx_posted{};
+
+    Outcome<Unit> bind(const std::vector<EventPort>& remote);
+    void stop();
+    void fail(const std::string& reason);
+    void on_event(std::size_t port);
+    void serve_tx();
+    void serve_rx();
+    void rx_moves();
+    void watch_tap();
+    void watch_guest();
+};
+
+Outcome<Unit> QueuePump::State::bind(const std::vector<EventPort>& remote)
+{
+    for (std::size_t i = 0; i < remote.size(); ++i)
+        ports.push_back(TRY(events.bind(frontend.domain, remote[i], [this, i] { on_event(i); })));
+    return Unit{};
+}
+
+void QueuePump::State::stop()
+{
+    if (!running)
+        return;
+    running = false;
+    for (const EventPort port : ports)
+        events.unbind(port);
+    readable.release(); // ends its waits
+    timer.cancel();
+}
+
+void QueuePump::State::fail(const std::string& reason)
+{
+    stop();
+    // Not from within a queue: whoever hears it may want to take this object down.
+    asio::post(io, [self = shared_from_this(), reason] {
+        if (self->broken)
+            self->broken(reason);
+    });
+}
+
+void QueuePump::State::on_event(std::size_t port)
+{
+    const bool split = ports.size() == 2;
+    if (!split || port == 0)
+        serve_tx();
+    if (running && rx_waits && (!split || port == 1))
+        serve_rx();
+}
+
+void QueuePump::State::serve_tx()
+{
+    for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+        const TxQueue::Round round = tx.serve();
+        if (round.notify)
+            events.notify(ports.front());
+        if (round.after == TxQueue::After::broken)
+            return fail(tx.fault());
+        if (round.after == TxQueue::After::idle)
+            return;
+    }
+    if (std::exchange(tx_posted, true))
+        return;
+    asio::post(io, [self = shared_from_this()] {
+        self->tx_posted = false;
+        if (self->running)
+            self->serve_tx();
+    });
+}
+
+void QueuePump::State::serve_rx()
+{
+    for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+        const RxQueue::Round round = rx.serve();
+        if (round.notify)
+            events.notify(ports.back());
+        switch (round.after) {
+        case RxQueue::After::idle:
+            rx_moves();
+            return watch_tap();
+        case RxQueue::After::waiting:
+            return watch_guest();
+        case RxQueue::After::broken:
+            return fail(rx.fault());
+        case RxQueue::After::tap_lost:
+            return fail("the tap device is gone");
+        case RxQueue::After::more:
+            rx_moves();
+        }
+    }
+    if (std::exchange(rx_posted, true))
+        return;
+    asio::post(io, [self = shared_from_this()] {
+        self->rx_posted = false;
+        if (self->running)
+            self->serve_rx();
+    });
+}
+
+void QueuePump::State::rx_moves()
+{
+    if (!std::exchange(rx_waits, false))
+        return;
+    timer.cancel();
+    if (guard.moving() == StallGuard::Act::recover)
+        if (auto done = tap.set_carrier(true); !done)
+            backend::log(backend::Level::error, describe(done.error()));
+}
+
+void QueuePump::State::watch_tap()
+{
+    readable.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [self = shared_from_this()](boost::system::error_code error) {
+            if (!error && self->running)
+                self->serve_rx();
+        }
+    );
+}
+
+void QueuePump::State::watch_guest()
+{
+    rx_waits = true;
+    const auto now = StallGuard::Clock::now();
+    switch (guard.waiting(now)) {
+    case StallGuard::Act::stall:
+        if (auto done = tap.set_carrier(false); !done)
+            backend::log(backend::Level::error, describe(done.error()));
+        [[fallthrough]];
+    case StallGuard::Act::discard:
+        rx.discard_waiting();
+        break;
+    case StallGuard::Act::none:
+    case StallGuard::Act::recover:
+        break;
+    }
+    const StallGuard::Clock::duration wait = frontend.rx_notify
+                                                 ? StallGuard::Clock::duration{StallGuard::kDrain}
+                                                 : StallGuard::Clock::duration{kPollSilentGuest};
+    timer.expires_after(wait);
+    timer.async_wait([self = shared_from_this()](boost::system::error_code error) {
+        if (!error && self->running && self->rx_waits)
+            self->serve_rx();
+    });
+}
+
+Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
+    asio::io_context& io,
+    backend::EventPump& events,
+    xen::GrantTable& grants,
+    Tap& tap,
+    const Frontend& frontend,
+    const backend::Queue& queue,
+    Broken broken
+)
+{
+    if (queue.refs.size() != 2 || queue.ports.empty() || queue.ports.size() > 2)
+        return Error{
+            Code::usage, "a network queue has two rings and one or two event channels", {}};
+    std::array<xen::GrantMapping, 2> pages;
+    pages[0] = TRY(grants.map(frontend.domain, std::span{queue.refs}.first(1)));
+    pages[1] = TRY(grants.map(frontend.domain, std::span{queue.refs}.last(1)));
+    const std::array rings{
+        TRY(attach(pages[0], sizeof(netif_tx_sring_entry))),
+        TRY(attach(pages[1], sizeof(netif_rx_sring_entry)))};
+    auto state = std::make_shared<State>(
+        io, events, grants, tap, frontend, std::move(pages), rings, std::move(broken)
+    );
+    std::unique_ptr<QueuePump> pump{new QueuePump{state}};
+    TRY(state->bind(queue.ports));
+    // What the guest queued before it knew us, and what already waits in the tap.
+    state->serve_tx();
+    if (state->running)
+        state->serve_rx();
+    return pump;
+}
+
+QueuePump::~QueuePump()
+{
+    state_->stop();
+    state_->broken = nullptr;
+    state_->pages = {}; // handlers still queued hold the state, but must not hold the guest's pages
+}
+
+const TxStats& QueuePump::tx_stats() const
+{
+    return state_->tx.stats();
+}
+const RxStats& QueuePump::rx_stats() const
+{
+    return state_->rx.stats();
+}
+bool QueuePump::stalled() const
+{
+    return state_->guard.stalled();
+}
+
+} // namespace zocalo::net

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// QueuePump: one connected queue pair at work: event channels, the tap's readiness and a timer
+// drive TxQueue and RxQueue in turns short enough to be fair to the other cards of the process. It
+// ends with the object: nothing is called, mapped or bound afterwards.
+#pragma once
+
+#include "backends/common/event_pump.hpp"
+#include "backends/net/rx_queue.hpp"
+#include "backends/net/tx_queue.hpp"
+#include "common/backend-ctl/messages.hpp"
+#include "common/xen-sys/grant_table.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace zocalo::net {
+
+class QueuePump {
+  public:
+    struct Frontend {
+        DomId domain{};
+        GuestOffloads offloads;
+        bool rx_notify{true}; // feature-rx-notify: it sends an event when it posts receive buffers
+    };
+    // Called at most once, from the event loop: the guest broke the protocol, or the tap is gone.
+    // The queue is not served any more, but stays mapped until the object goes.
+    using Broken = std::function<void(const std::string& reason)>;
+
+    // Maps both rings and binds the event channels of `queue` (refs {tx, rx}, ports {both} or
+    // {tx, rx}). On an error nothing of it remains.
+    static Outcome<std::unique_ptr<QueuePump>> connect(
+        boost::asio::io_context& io,
+        backend::EventPump& events,
+        xen::GrantTable& grants,
+        Tap& tap,
+        const Frontend& frontend,
+        const backend::Queue& queue,
+        Broken broken
+    );
+    ~QueuePump();
+    QueuePump(const QueuePump&) = delete;
+    QueuePump& operator=(const QueuePump&) = delete;
+
+    const TxStats& tx_stats() const;
+    const RxStats& rx_stats() const;
+    bool stalled() const;
+
+  private:
+    struct State;
+    explicit QueuePump(std::shared_ptr<State> state) : state_{std::move(state)} {}
+    std::shared_ptr<State> state_;
+};
+
+} // namespace zocalo::net

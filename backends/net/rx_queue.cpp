@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/net/rx_queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace zocalo::net {
+namespace {
+
+constexpr std::size_t kSlotBytes = 4096; // a request grants one page
+constexpr std::size_t kBatchFrames = 64;
+constexpr std::size_t kBatchSlots = 256; // the whole ring
+constexpr std::size_t kArenaBytes = 256 * 1024;
+constexpr std::size_t kMostSlots = (kMaxTapFrame + kSlotBytes - 1) / kSlotBytes + 1;
+static_assert(kArenaBytes >= 2 * kMaxTapFrame && kBatchSlots >= kMostSlots);
+
+constexpr char kImpossible[] = "the receive ring's producer index is impossible";
+
+netif_extra_info extra_info(const Gso& gso)
+{
+    netif_extra_info extra{};
+    extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
+    extra.u.gso.size = gso.size;
+    extra.u.gso.type = gso.v6 ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
+    return extra;
+}
+
+} // namespace
+
+RxQueue::RxQueue(
+    xen::BackRing ring,
+    DomId guest,
+    const GuestOffloads& offloads,
+    xen::GrantTable& grants,
+    Tap& tap
+)
+    : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap},
+      arena_(kArenaBytes)
+{
+    batch_.reserve(kBatchFrames);
+    slots_.reserve(kBatchSlots);
+    ops_.reserve(kBatchSlots);
+}
+
+RxQueue::Round RxQueue::serve()
+{
+    start_batch();
+    Round round{.after = gather()};
+    if (round.after == After::broken)
+        return round;
+    const bool copied = ops_.empty() || grants_.copy(ops_).has_value();
+    for (const Frame& frame : batch_)
+        answer(frame, copied);
+    round.notify = !batch_.empty() && ring_.publish();
+    if (round.after == After::waiting && ring_.rearm(held_ ? held_->slots : 1))
+        round.after = After::more;
+    return round;
+}
+
+void RxQueue::start_batch()
+{
+    batch_.clear();
+    slots_.clear();
+    ops_.clear();
+    used_ = 0;
+    if (held_) {
+        std::memmove(arena_.data(), arena_.data() + held_->at, held_->length);
+        held_->at = 0;
+        used_ = held_->length;
+    }
+}
+
+RxQueue::After RxQueue::gather()
+{
+    if (!ring_.sane()) {
+        fault_ = kImpossible;
+        return After::broken;
+    }
+    // Counted by frames looked at, so that frames nobody can take do not keep others waiting.
+    for (std::size_t looked = 0; looked < kBatchFrames; ++looked) {
+        if (slots_.size() + kMostSlots > kBatchSlots || arena_.size() - used_ < kMaxTapFrame)
+            break;
+        Frame frame;
+        if (held_) {
+            frame = *held_;
+        } else if (ring_.pending() == 0) {
+            return After::waiting;
+        } else {
+            const Got got = read_frame(frame);
+            if (got == Got::empty)
+                return After::idle;
+            if (got == Got::lost)
+                return After::tap_lost;
+            if (got == Got::dropped)
+                continue;
+        }
+        if (ring_.pending() < frame.slots) {
+            held_ = frame;
+            return After::waiting;
+        }
+        held_.reset();
+        if (!fill(frame))
+            return After::broken;
+    }
+    return After::more;
+}
+
+RxQueue::Got RxQueue::read_frame(Frame& frame)
+{
+    std::size_t size = 0;
+    const auto room = std::span{arena_}.subspan(used_, kMaxTapFrame);
+    switch (tap_.read(room, size)) {
+    case Tap::Read::empty:
+        return Got::empty;
+    case Tap::Read::failed:
+        return Got::lost;
+    case Tap::Read::frame:
+        break;
+    }
+    const std::size_t length = size - std::min(size, sizeof(TapHeader));
+    const auto data = room.subspan(sizeof(TapHeader), length);
+    TapHeader header;
+    std::memcpy(&header, room.data(), sizeof header);
+    const auto how = to_guest(header, data, offloads_);
+    const bool fits =
+        length >= kEthernetHeader && (length <= kSlotBytes || offloads_.scatter_gather);
+    if (!how || !fits) {
+        ++stats_.dropped;
+        return Got::dropped;
+    }
+    frame.at = static_cast<std::uint32_t>(used_ + sizeof(TapHeader));
+    frame.length = static_cast<std::uint32_t>(length);
+    frame.slots =
+        static_cast<std::uint16_t>((length + kSlotBytes - 1) / kSlotBytes + (how->gso ? 1 : 0));
+    frame.how = *how;
+    used_ += sizeof(TapHeader) + length;
+    return Got::frame;
+}
+
+// Takes the requests that the frame goes to; gather() has seen that they are there.
+bool RxQueue::fill(Frame& frame)
+{
+    frame.first_slot = static_cast<std::uint16_t>(slots_.size());
+    std::size_t sent = 0;
+    for (unsigned i = 0; i < frame.slots; ++i) {
+        netif_rx_request request;
+        if (ring_.pop(request) != xen::BackRing::Pop::taken) {
+            fault_ = kImpossible;
+            return false;
+        }
+        const bool extra = frame.how.gso && i == 1; // between the first slot and the others
+        const std::size_t length = extra ? 0 : std::min(kSlotBytes, frame.length - sent);
+        slots_.push_back(
+            {request.id,
+             static_cast<std::uint16_t>(length),
+             static_cast<std::uint16_t>(ops_.size())}
+        );
+        if (extra)
+            continue;
+        const auto data = std::span{arena_}.subspan(frame.at + sent, length);
+        ops_.push_back(
+            xen::GrantCopy::to_guest(guest_, GrantRef{request.gref}, 0, std::as_bytes(data))
+        );
+        sent += length;
+    }
+    batch_.push_back(frame);
+    return true;
+}
+
+void RxQueue::answer(const Frame& frame, bool copied)
+{
+    const auto slots = std::span{slots_}.subspan(frame.first_slot, frame.slots);
+    for (const Slot& slot : slots)
+        copied = copied && (slot.length == 0 || ops_[slot.op].done());
+    if (!copied) {
+        ++stats_.bad_grants;
+        for (const Slot& slot : slots) // each for itself: no frame spans them
+            ring_.push(netif_rx_response{.id = slot.id, .offset = 0, .flags = 0, .status = -1});
+        return;
+    }
+    ++stats_.packets;
+    stats_.bytes += frame.length;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (slots[i].length == 0) {
+            ring_.push(extra_info(*frame.how.gso));
+            continue;
+        }
+        unsigned flags = i == 0 ? frame.how.flags : 0u;
+        if (i == 0 && frame.how.gso)
+            flags |= NETRXF_extra_info;
+        const std::size_t last = slots.size() == 2 && frame.how.gso ? 0 : slots.size() - 1;
+        if (i < last)
+            flags |= NETRXF_more_data;
+        ring_.push(netif_rx_response{
+            .id = slots[i].id,
+            .offset = 0,
+            .flags = static_cast<std::uint16_t>(flags),
+            .status = static_cast<std::int16_t>(slots[i].length)});
+    }
+}
+
+void RxQueue::discard_waiting()
+{
+    if (held_) {
+        held_.reset();
+        ++stats_.dropped;
+    }
+    std::size_t size = 0;
+    // Bounded: a tap that fills as fast as it is emptied gets its next turn later.
+    for (unsigned i = 0; i < 1024; ++i) {
+        if (tap_.read(std::span{arena_}.first(kMaxTapFrame), size) != Tap::Read::frame)
+            return;
+        ++stats_.dropped;
+    }
+}
+
+} // namespace zocalo::net

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// RxQueue: the host-to-guest half of one netif queue. It reads frames from the tap into private
+// memory as long as the guest has posted room for them, copies a batch out by grants and answers in
+// the slots the requests came in. Driven by Vif; it knows no event loop and no event channel. A
+// guest that posts no room costs one frame held here; the tap's own queue is bounded by the kernel.
+#pragma once
+
+#include "backends/net/tap.hpp"
+#include "common/xen-proto/back_ring.hpp"
+#include "common/xen-sys/grant_table.hpp"
+
+#include <xen/io/netif.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace zocalo::net {
+
+struct RxStats {
+    std::uint64_t packets{};    // handed to the guest
+    std::uint64_t bytes{};      // of those
+    std::uint64_t dropped{};    // the guest cannot take such a frame, or let it wait too long
+    std::uint64_t bad_grants{}; // a grant copy failed
+};
+
+class RxQueue {
+  public:
+    RxQueue(
+        xen::BackRing ring,
+        DomId guest,
+        const GuestOffloads& offloads,
+        xen::GrantTable& grants,
+        Tap& tap
+    );
+
+    enum class After {
+        idle,    // the tap is empty: call again when it is readable
+        more,    // the batch was full: call again, after others had their turn
+        waiting, // no room in the guest; it will send an event. Do not watch the tap meanwhile
+        broken,  // the guest broke the protocol: never call again; fault() says how
+        tap_lost,
+    };
+    struct Round {
+        After after{After::idle};
+        bool notify{}; // the guest asked for an event
+    };
+    // One batch. Everything taken from the ring is answered before it returns.
+    Round serve();
+
+    // Throws away what waits for the guest, here and in the tap: old frames help nobody.
+    void discard_waiting();
+
+    const char* fault() const { return fault_; }
+    const RxStats& stats() const { return stats_; }
+
+  private:
+    struct Frame {
+        std::uint32_t at{};
+        std::uint32_t length{};
+        std::uint16_t first_slot{}; // in slots_
+        std::uint16_t slots{};
+        GuestFrame how;
+    };
+    struct Slot {
+        std::uint16_t id{};
+        std::uint16_t length{}; // 0: the extra-info slot
+        std::uint16_t op{};     // in ops_
+    };
+
+    void start_batch();
+    After gather();
+    enum class Got { frame, dropped, empty, lost };
+    Got read_frame(Frame& frame);
+    bool fill(Frame& frame);
+    void answer(const Frame& frame, bool copied);
+
+    xen::BackRing ring_;
+    DomId guest_;
+    GuestOffloads offloads_;
+    xen::GrantTable& grants_;
+    Tap& tap_;
+    std::vector<Frame> batch_;
+    std::vector<Slot> slots_;
+    std::vector<xen::GrantCopy> ops_;
+    std::vector<std::uint8_t> arena_;
+    std::size_t used_{};
+    std::optional<Frame> held_; // read, but the guest has no room for it yet
+    RxStats stats_;
+    const char* fault_{""};
+};
+
+} // namespace zocalo::net

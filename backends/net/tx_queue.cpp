@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/net/tx_queue.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace zocalo::net {
+namespace {
+
+// A batch is what one system call copies: enough to pay for the call, little enough to be fair.
+constexpr std::size_t kBatchPackets = 64;
+constexpr std::size_t kBatchOps = 256;
+constexpr std::size_t kArenaBytes = 256 * 1024;
+static_assert(kBatchOps >= kMaxFragments && kArenaBytes >= kMaxTapFrame);
+
+} // namespace
+
+TxQueue::TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap)
+    : ring_{ring}, guest_{guest}, grants_{grants}, tap_{tap}, arena_(kArenaBytes)
+{
+    batch_.reserve(kBatchPackets);
+    ops_.reserve(kBatchOps);
+}
+
+TxQueue::Round TxQueue::serve()
+{
+    batch_.clear();
+    ops_.clear();
+    used_ = 0;
+    Round round{.after = gather()};
+    const bool fetched = fetch();
+    for (const Pending& pending : batch_)
+        answer(pending.packet, deliver(pending, fetched));
+    round.notify = !batch_.empty() && ring_.publish();
+    if (round.after == After::idle && ring_.rearm())
+        round.after = After::more;
+    return round;
+}
+
+TxQueue::After TxQueue::gather()
+{
+    while (!assembler_.idle() || room_for_one()) {
+        netif_tx_request slot;
+        switch (ring_.pop(slot)) {
+        case xen::BackRing::Pop::taken:
+            break;
+        case xen::BackRing::Pop::empty:
+            if (assembler_.idle())
+                return After::idle;
+            fault_ = "the ring ends inside a packet";
+            return After::broken;
+        case xen::BackRing::Pop::broken:
+            fault_ = "the transmit ring's producer index is impossible";
+            return After::broken;
+        }
+        switch (assembler_.feed(slot)) {
+        case TxStep::more:
+            break;
+        case TxStep::complete:
+            take(assembler_.packet());
+            break;
+        case TxStep::fatal:
+            fault_ = assembler_.fault();
+            return After::broken;
+        }
+    }
+    return After::more;
+}
+
+bool TxQueue::room_for_one() const
+{
+    return batch_.size() < kBatchPackets && kBatchOps - ops_.size() >= kMaxFragments &&
+           arena_.size() - used_ >= kMaxTapFrame;
+}
+
+void TxQueue::take(const TxPacket& packet)
+{
+    batch_.push_back(
+        {packet, static_cast<std::uint32_t>(used_), static_cast<std::uint16_t>(ops_.size())}
+    );
+    if (packet.drop != TxDrop::none)
+        return;
+    used_ += sizeof(TapHeader);
+    for (const TxFragment& fragment : packet.data()) {
+        const auto room = std::span{arena_}.subspan(used_, fragment.size);
+        ops_.push_back(xen::GrantCopy::from_guest(
+            guest_, GrantRef{fragment.gref}, fragment.offset, std::as_writable_bytes(room)
+        ));
+        used_ += fragment.size;
+    }
+}
+
+bool TxQueue::fetch()
+{
+    return ops_.empty() || grants_.copy(ops_).has_value();
+}
+
+bool TxQueue::copied(const Pending& pending) const
+{
+    const auto ops = std::span{ops_}.subspan(pending.first_op, pending.packet.fragment_count);
+    return std::ranges::all_of(ops, &xen::GrantCopy::done);
+}
+
+std::int16_t TxQueue::deliver(const Pending& pending, bool fetched)
+{
+    if (pending.packet.drop != TxDrop::none) {
+        ++stats_.dropped;
+        return NETIF_RSP_ERROR;
+    }
+    if (!fetched || !copied(pending)) {
+        ++stats_.bad_grants;
+        return NETIF_RSP_ERROR;
+    }
+    const auto room =
+        std::span{arena_}.subspan(pending.at, sizeof(TapHeader) + pending.packet.length);
+    const auto out =
+        to_tap(room.subspan(sizeof(TapHeader)), pending.packet.checksum_blank, pending.packet.gso);
+    if (!out) {
+        ++stats_.bad_offload;
+        return NETIF_RSP_ERROR;
+    }
+    std::memcpy(room.data(), &out->header, sizeof out->header);
+    if (!tap_.write(room.first(sizeof(TapHeader) + out->length))) {
+        ++stats_.tap_refused;
+        return NETIF_RSP_DROPPED;
+    }
+    ++stats_.packets;
+    stats_.bytes += out->length;
+    return NETIF_RSP_OKAY;
+}
+
+void TxQueue::answer(const TxPacket& packet, std::int16_t status)
+{
+    // Each slot taken needs an answer, or the ring would shrink; extra-info slots have no id.
+    const auto ids = packet.answers();
+    ring_.push(netif_tx_response{.id = ids[0], .status = status});
+    for (unsigned i = 0; i < packet.extra_count; ++i)
+        ring_.push(netif_tx_response{.id = 0, .status = NETIF_RSP_NULL});
+    for (const std::uint16_t id : ids.subspan(1))
+        ring_.push(netif_tx_response{.id = id, .status = status});
+}
+
+} // namespace zocalo::net

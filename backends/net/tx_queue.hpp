@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// TxQueue: the guest-to-host half of one netif queue. It takes packets off the ring, fetches their
+// data by one batch of grant copies into private memory, and writes each to the tap. Driven by Vif;
+// it knows no event loop and no event channel. All memory is allocated at construction.
+#pragma once
+
+#include "backends/net/tap.hpp"
+#include "backends/net/tx_packet.hpp"
+#include "common/xen-proto/back_ring.hpp"
+#include "common/xen-sys/grant_table.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace zocalo::net {
+
+struct TxStats {
+    std::uint64_t packets{};     // written to the tap
+    std::uint64_t bytes{};       // of those
+    std::uint64_t dropped{};     // refused by the slot rules
+    std::uint64_t bad_grants{};  // a grant copy failed
+    std::uint64_t bad_offload{}; // asked for an offload its headers do not allow
+    std::uint64_t tap_refused{}; // the kernel did not take it
+};
+
+class TxQueue {
+  public:
+    // `ring` lies over the mapped tx page; grants are those of `guest`.
+    TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap);
+
+    enum class After {
+        idle,   // nothing left; the guest will send an event
+        more,   // the batch was full: call again, after others had their turn
+        broken, // the guest broke the protocol: never call again; fault() says how
+    };
+    struct Round {
+        After after{After::idle};
+        bool notify{}; // the guest asked for an event
+    };
+    // One batch. Everything taken is answered before it returns.
+    Round serve();
+
+    const char* fault() const { return fault_; }
+    const TxStats& stats() const { return stats_; }
+
+  private:
+    struct Pending {
+        TxPacket packet;
+        std::uint32_t at{};       // of the header's room in the arena; the frame follows
+        std::uint16_t first_op{}; // in ops_
+    };
+
+    After gather();
+    bool room_for_one() const;
+    void take(const TxPacket& packet);
+    bool fetch();
+    std::int16_t deliver(const Pending& pending, bool fetched);
+    bool copied(const Pending& pending) const;
+    void answer(const TxPacket& packet, std::int16_t status);
+
+    xen::BackRing ring_;
+    DomId guest_;
+    xen::GrantTable& grants_;
+    Tap& tap_;
+    TxAssembler assembler_;
+    std::vector<Pending> batch_;
+    std::vector<xen::GrantCopy> ops_;
+    std::vector<std::uint8_t> arena_;
+    std::size_t used_{};
+    TxStats stats_;
+    const char* fault_{""};
+};
+
+} // namespace zocalo::net

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/net/vif.hpp"
+
+#include "backends/common/log.hpp"
+
+namespace zocalo::net {
+
+using backend::DeviceState;
+using backend::Feature;
+
+namespace {
+
+void add(TxStats& to, const TxStats& from)
+{
+    to.packets += from.packets;
+    to.bytes += from.bytes;
+    to.dropped += from.dropped;
+    to.bad_grants += from.bad_grants;
+    to.bad_offload += from.bad_offload;
+    to.tap_refused += from.tap_refused;
+}
+
+void add(RxStats& to, const RxStats& from)
+{
+    to.packets += from.packets;
+    to.bytes += from.bytes;
+    to.dropped += from.dropped;
+    to.bad_grants += from.bad_grants;
+}
+
+} // namespace
+
+GuestOffloads offloads_of(const backend::Connect& request)
+{
+    return {
+        .scatter_gather = request.has(Feature::scatter_gather),
+        .checksum_v4 = !request.has(Feature::no_csum_offload),
+        .checksum_v6 = request.has(Feature::ipv6_csum_offload),
+        .gso_v4 = request.has(Feature::gso_tcpv4),
+        .gso_v6 = request.has(Feature::gso_tcpv6),
+    };
+}
+
+Outcome<std::unique_ptr<Vif>> Vif::open(
+    boost::asio::io_context& io,
+    backend::EventPump& events,
+    xen::GrantTable& grants,
+    const backend::AddNic& config,
+    std::vector<UniqueFd> taps,
+    Stopped stopped
+)
+{
+    if (taps.empty() || taps.size() != config.queues)
+        return Error{
+            Code::usage,
+            "a card with " + std::to_string(config.queues) + " queues came with " +
+                std::to_string(taps.size()) + " taps",
+            {}};
+    std::unique_ptr<Vif> vif{new Vif{io, events, grants, config, std::move(stopped)}};
+    for (UniqueFd& fd : taps) {
+        Tap& tap = vif->taps_.emplace_back(std::move(fd));
+        TRY(tap.prepare());
+    }
+    return vif;
+}
+
+backend::Ready Vif::ready() const
+{
+    backend::Ready ready{.device = config_.device};
+    ready.features = {
+        {"feature-sg", "1"},
+        {"feature-gso-tcpv4", "1"},
+        {"feature-gso-tcpv6", "1"},
+        {"feature-ipv6-csum-offload", "1"},
+        {"feature-rx-copy", "1"},
+        {"feature-rx-flip", "0"},
+        {"feature-split-event-channels", "1"},
+    };
+    if (taps_.size() > 1)
+        ready.features.push_back({"multi-queue-max-queues", std::to_string(taps_.size())});
+    return ready;
+}
+
+backend::Device Vif::describe_device() const
+{
+    backend::Ready nodes = ready();
+    return {
+        .device = config_.device,
+        .state = state_,
+        .frontend = frontend_,
+        .features = std::move(nodes.features),
+        .connected = std::move(nodes.connected)};
+}
+
+backend::Stats Vif::stats() const
+{
+    TxStats tx = tx_before_;
+    RxStats rx = rx_before_;
+    std::uint64_t stalled = 0;
+    for (const auto& queue : queues_) {
+        add(tx, queue->tx_stats());
+        add(rx, queue->rx_stats());
+        stalled += queue->stalled();
+    }
+    // Named from the guest's side, as its own counters are.
+    return {
+        config_.device,
+        {{"tx_packets", tx.packets},
+         {"tx_bytes", tx.bytes},
+         {"tx_dropped", tx.dropped},
+         {"tx_bad_grants", tx.bad_grants},
+         {"tx_bad_offload", tx.bad_offload},
+         {"tx_tap_refused", tx.tap_refused},
+         {"rx_packets", rx.packets},
+         {"rx_bytes", rx.bytes},
+         {"rx_dropped", rx.dropped},
+         {"rx_bad_grants", rx.bad_grants},
+         {"rx_stalled_queues", stalled}}};
+}
+
+Outcome<Unit> Vif::connect(const backend::Connect& request)
+{
+    if (state_ != DeviceState::idle)
+        return Error{
+            Code::conflict, config_.label + " is connected already", "disconnect it first"};
+    if (!request.has(Feature::rx_copy))
+        return Error{
+            Code::unsupported,
+            "the frontend of " + config_.label + " wants pages flipped to it",
+            "use a frontend that sets request-rx-copy (Linux since 2.6.37)"};
+    if (request.queues.empty() || request.queues.size() > taps_.size())
+        return Error{
+            Code::usage,
+            "the frontend of " + config_.label + " asks for " +
+                std::to_string(request.queues.size()) + " queues; it was offered " +
+                std::to_string(taps_.size()),
+            {}};
+    auto started = start(request);
+    if (!started)
+        disconnect();
+    return started;
+}
+
+Outcome<Unit> Vif::start(const backend::Connect& request)
+{
+    const QueuePump::Frontend frontend{
+        request.frontend, offloads_of(request), request.has(Feature::rx_notify)};
+    TRY(prepare_taps(frontend.offloads, request.queues.size()));
+    frontend_ = request.frontend;
+    state_ = DeviceState::connected;
+    for (std::size_t i = 0; i < request.queues.size(); ++i)
+        queues_.push_back(TRY(QueuePump::connect(
+            io_,
+            events_,
+            grants_,
+            taps_[i],
+            frontend,
+            request.queues[i],
+            [this](const std::string& reason) { stop_for(reason); }
+        )));
+    return taps_.front().set_carrier(true);
+}
+
+Outcome<Unit> Vif::prepare_taps(const GuestOffloads& offloads, std::size_t queues)
+{
+    if (taps_.size() > 1)
+        for (std::size_t i = 0; i < taps_.size(); ++i)
+            TRY(taps_[i].set_attached(i < queues));
+    // One setting for the whole device; the first queue is always attached.
+    return taps_.front().set_offloads(tap_offloads(offloads));
+}
+
+void Vif::disconnect()
+{
+    remember_stats();
+    queues_.clear();
+    state_ = DeviceState::idle;
+    frontend_ = DomId{};
+    if (auto done = taps_.front().set_carrier(false); !done)
+        backend::log(backend::Level::warning, config_.label + ": " + describe(done.error()));
+}
+
+void Vif::stop_for(const std::string& reason)
+{
+    if (state_ != DeviceState::connected)
+        return;
+    state_ = DeviceState::stopped;
+    remember_stats();
+    queues_.clear(); // a guest that breaks one queue has forfeited all of them
+    if (auto done = taps_.front().set_carrier(false); !done)
+        backend::log(backend::Level::warning, config_.label + ": " + describe(done.error()));
+    stopped_(reason);
+}
+
+void Vif::remember_stats()
+{
+    for (const auto& queue : queues_) {
+        add(tx_before_, queue->tx_stats());
+        add(rx_before_, queue->rx_stats());
+    }
+}
+
+} // namespace zocalo::net

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vif: one virtual network card: its tap, what it offers to the guest, and, while a frontend is
+// connected, a QueuePump per queue. It obeys NetService and knows neither the control socket nor
+// xenstore; toolstackd reads the frontend's keys and writes ours.
+#pragma once
+
+#include "backends/net/queue_pump.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace zocalo::net {
+
+// The offloads a frontend asked for, out of its feature bits.
+GuestOffloads offloads_of(const backend::Connect& request);
+
+class Vif {
+  public:
+    // From the event loop: this card is served no longer; the process and its other cards go on.
+    using Stopped = std::function<void(const std::string& reason)>;
+
+    // `taps`: one descriptor per queue the guest may use.
+    static Outcome<std::unique_ptr<Vif>> open(
+        boost::asio::io_context& io,
+        backend::EventPump& events,
+        xen::GrantTable& grants,
+        const backend::AddNic& config,
+        std::vector<UniqueFd> taps,
+        Stopped stopped
+    );
+
+    backend::Ready ready() const;
+    backend::Device describe_device() const;
+    backend::Stats stats() const;
+
+    // Nothing stays mapped when it fails. Connecting twice is an error.
+    Outcome<Unit> connect(const backend::Connect& request);
+    // Every packet taken from a ring was answered already, so there is nothing to wait for.
+    void disconnect();
+
+  private:
+    Vif(boost::asio::io_context& io,
+        backend::EventPump& events,
+        xen::GrantTable& grants,
+        const backend::AddNic& config,
+        Stopped stopped)
+        : io_{io}, events_{events}, grants_{grants}, config_{config}, stopped_{std::move(stopped)}
+    {
+    }
+    Outcome<Unit> start(const backend::Connect& request);
+    Outcome<Unit> prepare_taps(const GuestOffloads& offloads, std::size_t queues);
+    void stop_for(const std::string& reason);
+    void remember_stats();
+
+    boost::asio::io_context& io_;
+    backend::EventPump& events_;
+    xen::GrantTable& grants_;
+    backend::AddNic config_;
+    Stopped stopped_;
+    std::deque<Tap> taps_; // the queues hold references
+    std::vector<std::unique_ptr<QueuePump>> queues_;
+    backend::DeviceState state_{backend::DeviceState::idle};
+    DomId frontend_{};
+    TxStats tx_before_; // of connections that ended
+    RxStats rx_before_;
+};
+
+} // namespace zocalo::net

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/net/rx_queue.hpp"
+#include "tests/unit/backends/net/frames.hpp"
+#include "tests/unit/backends/net/frontend.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace zocalo::net {
+namespace {
+
+using namespace test;
+using ::testing::HasSubstr;
+
+constexpr GuestOffloads kAble{true, true, true, true, true};
+constexpr std::uint32_t kFirstRef = 200;
+
+class RxQueueTest : public ::testing::Test {
+  protected:
+    RxQueueTest() : grants_{kGuest}, tap_{std::move(pair_.back)}, queue_{make(kAble)} {}
+
+    RxQueue make(const GuestOffloads& offloads)
+    {
+        return {*xen::BackRing::attach(front_.page(), 8), kGuest, offloads, grants_, tap_};
+    }
+    // Receive buffers, one page each; ids count from 0 with the references.
+    void post(unsigned buffers)
+    {
+        for (unsigned i = 0; i < buffers; ++i, ++posted_) {
+            grants_.page(kFirstRef + posted_).fill(std::byte{0xee});
+            front_.put({static_cast<std::uint16_t>(posted_), 0, kFirstRef + posted_});
+        }
+    }
+    RxQueue::Round serve()
+    {
+        RxQueue::Round all;
+        for (unsigned i = 0; i < 100; ++i) {
+            const RxQueue::Round round = queue_.serve();
+            all.notify = all.notify || round.notify;
+            all.after = round.after;
+            if (round.after != RxQueue::After::more)
+                break;
+        }
+        return all;
+    }
+    // What the guest finds behind one response.
+    Frame received(const netif_rx_response& response)
+    {
+        const auto& page = grants_.page(kFirstRef + response.id);
+        Frame out(static_cast<std::size_t>(response.status));
+        std::memcpy(out.data(), page.data() + response.offset, out.size());
+        return out;
+    }
+
+    RxFront front_;
+    xen::FakeGrantTable grants_;
+    TapPair pair_;
+    Tap tap_;
+    RxQueue queue_;
+    unsigned posted_{};
+};
+
+TEST_F(RxQueueTest, FrameReachesTheGuest)
+{
+    post(4);
+    const Frame frame = ipv4(17, udp(bytes("hello guest")));
+    ASSERT_TRUE(pair_.send({}, frame));
+    const auto round = serve();
+    EXPECT_EQ(round.after, RxQueue::After::idle);
+    EXPECT_TRUE(round.notify);
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].flags, 0);
+    EXPECT_EQ(received(answers[0]), frame);
+    EXPECT_EQ(queue_.stats().packets, 1u);
+}
+
+TEST_F(RxQueueTest, LongFrameIsSplitIntoPages)
+{
+    post(8);
+    Frame frame = ipv4(17, udp(Frame(9000, 0)));
+    for (std::size_t i = 42; i < frame.size(); ++i)
+        frame[i] = static_cast<std::uint8_t>(i * 11);
+    ASSERT_TRUE(pair_.send({}, frame));
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 3u);
+    Frame whole;
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(answers[i].flags, i < 2 ? NETRXF_more_data : 0);
+        append(whole, received(answers[i]));
+    }
+    EXPECT_EQ(whole, frame);
+}
+
+TEST_F(RxQueueTest, FrameOfExactlyOnePageUsesOneSlot)
+{
+    post(4);
+    ASSERT_TRUE(pair_.send({}, Frame(4096, 1)));
+    ASSERT_TRUE(pair_.send({}, Frame(4097, 2)));
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 3u);
+    EXPECT_EQ(answers[0].status, 4096);
+    EXPECT_EQ(answers[1].flags, NETRXF_more_data);
+    EXPECT_EQ(answers[2].status, 1);
+}
+
+TEST_F(RxQueueTest, ChecksumLeftByTheKernelIsLeftToTheGuest)
+{
+    post(1);
+    TapHeader header{};
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.csum_start = 34;
+    header.csum_offset = 16;
+    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(bytes("x")))));
+    serve();
+    EXPECT_EQ(front_.take().at(0).flags, NETRXF_csum_blank | NETRXF_data_validated);
+}
+
+TEST_F(RxQueueTest, SegmentationTravelsInTheSecondSlot)
+{
+    post(8);
+    TapHeader header{};
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    header.gso_size = 1448;
+    header.csum_start = 34;
+    header.csum_offset = 16;
+    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(Frame(6000, 'x')))));
+    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(Frame(2000, 'y')))));
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 5u);
+    const unsigned first = NETRXF_csum_blank | NETRXF_data_validated | NETRXF_extra_info;
+    EXPECT_EQ(answers[0].flags, first | NETRXF_more_data);
+    netif_extra_info extra;
+    std::memcpy(&extra, &answers[1], sizeof extra);
+    EXPECT_EQ(extra.type, XEN_NETIF_EXTRA_TYPE_GSO);
+    EXPECT_EQ(extra.flags, 0);
+    EXPECT_EQ(extra.u.gso.size, 1448);
+    EXPECT_EQ(extra.u.gso.type, XEN_NETIF_GSO_TYPE_TCPV4);
+    EXPECT_EQ(answers[2].flags, 0);
+    EXPECT_EQ(answers[2].id, 2) << "the slot under the extra info keeps its request";
+    EXPECT_EQ(answers[3].flags, first) << "a frame of one page ends with its extra info";
+}
+
+TEST_F(RxQueueTest, WithoutRoomTheTapIsNotRead)
+{
+    ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
+    EXPECT_EQ(serve().after, RxQueue::After::waiting);
+    post(1);
+    EXPECT_EQ(serve().after, RxQueue::After::waiting)
+        << "the frame went out, the ring is empty again";
+    EXPECT_EQ(front_.take().size(), 1u);
+}
+
+TEST_F(RxQueueTest, FrameThatDoesNotFitWaitsAndTheGuestIsAskedForEnoughRoom)
+{
+    post(2);
+    Frame frame(9000, 0);
+    for (std::size_t i = 0; i < frame.size(); ++i)
+        frame[i] = static_cast<std::uint8_t>(i * 13);
+    ASSERT_TRUE(pair_.send({}, frame));
+    EXPECT_EQ(serve().after, RxQueue::After::waiting);
+    EXPECT_EQ(front_.ring()->req_event, 3u) << "an event once the third buffer is there";
+    EXPECT_TRUE(front_.take().empty());
+    post(1);
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 3u);
+    Frame whole;
+    for (const auto& answer : answers)
+        append(whole, received(answer));
+    EXPECT_EQ(whole, frame);
+}
+
+TEST_F(RxQueueTest, OrderSurvivesBackPressure)
+{
+    for (std::uint8_t i = 0; i < 50; ++i)
+        ASSERT_TRUE(pair_.send({}, Frame(60, i)));
+    std::vector<netif_rx_response> all;
+    for (unsigned round = 0; round < 50; ++round) {
+        post(1);
+        serve();
+        for (const auto& answer : front_.take())
+            all.push_back(answer);
+    }
+    ASSERT_EQ(all.size(), 50u);
+    for (std::uint8_t i = 0; i < 50; ++i)
+        EXPECT_EQ(received(all[i]), Frame(60, i));
+}
+
+TEST_F(RxQueueTest, FullRingTakesManyFramesPerCopy)
+{
+    post(256);
+    for (unsigned i = 0; i < 100; ++i)
+        ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
+    serve();
+    EXPECT_EQ(front_.take().size(), 100u);
+    EXPECT_LE(grants_.calls, 2u);
+}
+
+TEST_F(RxQueueTest, RevokedGrantCostsOnlyItsOwnFrame)
+{
+    post(4);
+    grants_.revoke(kFirstRef + 1); // of the middle frame
+    for (unsigned i = 0; i < 3; ++i)
+        ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
+    EXPECT_EQ(serve().after, RxQueue::After::idle);
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 3u);
+    EXPECT_EQ(answers[0].status, 60);
+    EXPECT_EQ(answers[1].status, NETIF_RSP_ERROR);
+    EXPECT_EQ(answers[2].status, 60);
+}
+
+TEST_F(RxQueueTest, FrameWithOneBadPageIsAnsweredAsErrorsThroughout)
+{
+    post(3);
+    grants_.revoke(kFirstRef + 2);
+    ASSERT_TRUE(pair_.send({}, Frame(9000, 1)));
+    serve();
+    for (const auto& answer : front_.take()) {
+        EXPECT_EQ(answer.status, NETIF_RSP_ERROR);
+        EXPECT_EQ(answer.flags, 0);
+    }
+    EXPECT_EQ(queue_.stats().bad_grants, 1u);
+}
+
+TEST_F(RxQueueTest, GuestWithoutScatterGatherGetsNoFrameBeyondAPage)
+{
+    RxQueue plain = make({});
+    post(4);
+    ASSERT_TRUE(pair_.send({}, Frame(5000, 1)));
+    ASSERT_TRUE(pair_.send({}, Frame(1514, 2)));
+    EXPECT_EQ(plain.serve().after, RxQueue::After::idle);
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].status, 1514);
+    EXPECT_EQ(plain.stats().dropped, 1u);
+}
+
+TEST_F(RxQueueTest, ImpossibleProducerStopsTheQueue)
+{
+    front_.ring()->req_prod = 257;
+    EXPECT_EQ(serve().after, RxQueue::After::broken);
+    EXPECT_THAT(queue_.fault(), HasSubstr("impossible"));
+}
+
+TEST_F(RxQueueTest, ProducerThatGoesBackDuringABatchStopsTheQueue)
+{
+    post(4);
+    ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
+    serve();
+    front_.ring()->req_prod = 0; // behind what was consumed
+    ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
+    EXPECT_EQ(serve().after, RxQueue::After::broken);
+}
+
+TEST_F(RxQueueTest, WaitingFramesCanBeThrownAway)
+{
+    post(1);
+    ASSERT_TRUE(pair_.send({}, Frame(9000, 1)));
+    ASSERT_TRUE(pair_.send({}, Frame(60, 2)));
+    EXPECT_EQ(serve().after, RxQueue::After::waiting);
+    queue_.discard_waiting();
+    EXPECT_EQ(queue_.stats().dropped, 2u);
+    EXPECT_EQ(serve().after, RxQueue::After::idle);
+    EXPECT_TRUE(front_.take().empty());
+}
+
+TEST_F(RxQueueTest, LostTapIsReported)
+{
+    post(1);
+    Tap gone{UniqueFd{}};
+    RxQueue queue{*xen::BackRing::attach(front_.page(), 8), kGuest, kAble, grants_, gone};
+    EXPECT_EQ(queue.serve().after, RxQueue::After::tap_lost);
+}
+
+} // namespace
+} // namespace zocalo::net
