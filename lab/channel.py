@@ -68,8 +68,8 @@ class Command:
 class Channel:
     """One stream to the agent."""
 
-    def __init__(self, stream: socket.socket):
-        self._stream = stream
+    def __init__(self, stream: socket.socket, on_journal):
+        self._stream, self._on_journal = stream, on_journal
         self._lock = threading.Lock()
         self._commands: dict[int, Command] = {}
         self._next = 1
@@ -113,7 +113,8 @@ class Channel:
                 payload = self._exactly(length)
                 if kind == b"H":
                     self.hello.set()
-                    continue
+                elif kind == b"J":
+                    self._on_journal(payload)
                 command = self._commands.get(number)
                 if command is not None:
                     command.deliver(kind, payload)

@@ -82,7 +82,8 @@ def with_machine(args, machine: Machine) -> int:
         if args.verb == "gdb":
             print(f"lab: the machine waits; gdb -ex 'target remote :{args.port}'", file=sys.stderr)
         machine.wait_up(1e9 if args.verb == "gdb" else args.boot_timeout)
-        print(f"lab: dom0 is up after {time.monotonic() - machine.started:.1f} s", file=sys.stderr)
+        print(f"lab: dom0 is up after {time.monotonic() - machine.started:.1f} s "
+              f"({machine.processor_seconds():.1f} s of processor time)", file=sys.stderr)
         words = getattr(args, "command", [])
         words = words[1:] if words[:1] == ["--"] else words
         if args.verb == "run" and not words:

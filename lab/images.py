@@ -18,7 +18,7 @@ from pathlib import Path
 from lab import guest, initramfs, paths, rootfs
 from lab.errors import LabError
 
-KEPT_DEBS = 3
+KEPT = 3  # of each kind
 DISK_GIB = 24  # virtual size; the file is sparse
 NEEDED_MIB = 6000  # room for a first build of everything
 
@@ -43,8 +43,6 @@ def ensure(deb: Path | None) -> Images:
         digest = hashlib.sha256(deb.read_bytes()).hexdigest()[:12]
         folder = _artefact("deb", f"{dom0.name.split('-')[1]}{digest}",
                            lambda work: _install_deb(dom0, deb, work))
-        os.utime(folder)
-        _forget_old_debs()
         root = folder / "root.img"
     return Images(root, disk / "disk.img", dom0 / "vmlinuz", dom0 / "xen", dom0 / "initrd-base.cpio")
 
@@ -76,6 +74,7 @@ def _folder(kind: str, key: str) -> Path:
 def _artefact(kind: str, key: str, build) -> Path:
     target = _folder(kind, key)
     if target.is_dir():
+        _touch(target)
         return target
     with paths.locked(kind):
         if target.is_dir():
@@ -89,10 +88,7 @@ def _artefact(kind: str, key: str, build) -> Path:
         work.mkdir()
         build(work)
         work.rename(target)
-        if kind != "deb":
-            for old in paths.cache().glob(f"{kind}-*"):
-                if old != target:
-                    shutil.rmtree(old, ignore_errors=True)
+        _forget_unused(kind)
     return target
 
 
@@ -100,12 +96,6 @@ def _build_dom0(work: Path):
     tree, log = work / "tree", work / "build.log"
     rootfs.debootstrap(rootfs.package_list("dom0"), tree, log)
     rootfs.configure(tree, "dom0")
-    # The lab's own ways in are the agent's channel and the journal on the second serial port.
-    journal = tree / "etc/systemd/journald.conf.d/lab.conf"
-    journal.write_text(journal.read_text() +
-                       "ForwardToConsole=yes\nTTYPath=/dev/ttyS1\nMaxLevelConsole=info\n")
-    for unit in ("getty.target", "xendomains.service"):
-        (tree / "etc/systemd/system" / unit).symlink_to("/dev/null")
     release = rootfs.kernel_release(tree)
     shutil.copyfile(tree / f"boot/vmlinuz-{release}", work / "vmlinuz")
     xens = sorted(tree.glob("boot/xen-4.17-amd64.gz"))
@@ -146,9 +136,18 @@ def _install_deb(dom0: Path, deb: Path, work: Path):
     mount.rmdir()
 
 
-def _forget_old_debs():
-    made = sorted(paths.cache().glob("deb-*"), key=lambda path: path.stat().st_mtime)
-    for old in made[:-KEPT_DEBS]:
+def _touch(folder: Path):
+    """The time of last use; a folder that root made stays as it is for others."""
+    try:
+        os.utime(folder)
+    except PermissionError:
+        pass
+
+
+def _forget_unused(kind: str):
+    """Several versions stay, so that two work trees do not rebuild each other's images."""
+    made = sorted(paths.cache().glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime)
+    for old in made[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 

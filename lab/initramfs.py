@@ -12,7 +12,10 @@ from lab.errors import LabError
 
 DOM0_MODULES = (
     "virtio_pci", "virtio_blk", "virtio_console", "crc32c_generic", "ext4", "xfs",
-    "9pnet_virtio", "9p",
+    "9pnet_virtio", "9p", "loop", "tun", "bridge",
+)
+XEN_MODULES = (
+    "xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs", "xen-blkback", "xen-netback",
 )
 MINI_MODULES = ("xen-blkfront", "xen-netfront")
 APPLETS = ("sh", "mount", "umount", "insmod", "cat", "echo", "ls", "mkdir", "cp", "ln", "sleep",
@@ -60,16 +63,23 @@ def _base(tree: Path, release: str, wanted: tuple[str, ...]) -> Archive:
     archive.file("bin/busybox", (tree / "bin/busybox").read_bytes(), 0o755)
     for applet in APPLETS:
         archive.link(f"bin/{applet}", "busybox")
-    files = module_files(tree, release, wanted)
+    _add_modules(archive, "order", module_files(tree, release, wanted))
+    return archive
+
+
+def _add_modules(archive: Archive, order: str, files: list[Path]):
     for path in files:
         archive.file(f"modules/{path.name}", path.read_bytes())
-    archive.file("modules/order", "".join(f"{path.name}\n" for path in files).encode())
-    return archive
+    archive.file(f"modules/{order}", "".join(f"{path.name}\n" for path in files).encode())
 
 
 def dom0_base(tree: Path, release: str) -> bytes:
     """The part that depends only on the packages; `dom0_overlay` completes it at each boot."""
-    return _base(tree, release, DOM0_MODULES).finish()
+    archive = _base(tree, release, DOM0_MODULES)
+    already = set(module_files(tree, release, DOM0_MODULES))
+    _add_modules(archive, "order-xen", [path for path in module_files(tree, release, XEN_MODULES)
+                                        if path not in already])
+    return archive.finish()
 
 
 def dom0_overlay() -> bytes:
@@ -78,7 +88,8 @@ def dom0_overlay() -> bytes:
     agent = paths.SOURCE / "agent"
     archive.file("init", (agent / "dom0-init").read_bytes(), 0o755)
     archive.file("lab/agent.py", (agent / "agent.py").read_bytes(), 0o755)
-    for unit in ("zocalo-lab.target", "zocalo-lab-agent.service"):
+    for unit in ("zocalo-lab.target", "zocalo-lab-agent.service", "zocalo-lab-agent.socket",
+                 "zz-lab-journal.conf", "masked.txt"):
         archive.file(f"lab/units/{unit}", (agent / unit).read_bytes())
     return archive.finish()
 

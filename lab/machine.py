@@ -2,6 +2,7 @@
 """A running lab machine: boot it, run commands in its dom0, move files, keep the evidence."""
 import ctypes
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -62,7 +63,8 @@ class Machine:
         agent_far.close()
         qmp_far.close()
         self._qmp = qmp
-        self._channel = Channel(agent)
+        self._journal = (self.folder / "journal.log").open("wb", buffering=0)
+        self._channel = Channel(agent, lambda line: self._journal.write(line + b"\n"))
 
     def __enter__(self) -> "Machine":
         return self
@@ -80,6 +82,11 @@ class Machine:
                 raise self._failure(LabError, "QEMU ended while dom0 was starting")
             if time.monotonic() > end:
                 raise self._failure(LabTimeout, f"dom0 was not up after {timeout:g} s")
+
+    def processor_seconds(self) -> float:
+        """What the machine has cost the host until now, whatever else the host did meanwhile."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def start(self, command: str | list[str], tty: bool = False) -> Command:
         """Starts a command without waiting; a string goes to `sh -c`, a list runs as it is."""

@@ -56,7 +56,6 @@ def command(options: Options, images: Images, run: Path, agent_fd: int, qmp_fd: 
         "-machine", "pc", "-m", str(options.memory_mib), "-smp", str(options.cpus),
         *_processor(options),
         "-chardev", f"file,id=serial,path={run}/serial.log", "-serial", "chardev:serial",
-        "-chardev", f"file,id=journal,path={run}/journal.log", "-serial", "chardev:journal",
         "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
         "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent_fd}",
         "-device", "virtserialport,chardev=agent,name=zocalo.lab",
@@ -88,7 +87,9 @@ def _disk(name: str, image: Path) -> list[str]:
 
 def _boot(options: Options, images: Images, run: Path) -> list[str]:
     initrd = run / "initrd.cpio"
+
     linux = ("rdinit=/init systemd.unit=zocalo-lab.target net.ifnames=0 mitigations=off "
+             "init_on_alloc=0 audit=0 apparmor=0 nowatchdog "
              "systemd.mask=serial-getty@hvc0.service systemd.mask=serial-getty@ttyS0.service "
              f"{'lab.share ' if options.share else ''}{options.kernel_args}").strip()
     if options.hypervisor == "none":

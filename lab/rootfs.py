@@ -87,7 +87,7 @@ def configure(tree: Path, hostname: str):
     write("etc/systemd/journald.conf.d/lab.conf",
           "[Journal]\nStorage=volatile\nRuntimeMaxUse=64M\nRateLimitIntervalSec=0\n")
     write("etc/systemd/system.conf.d/lab.conf",
-          "[Manager]\nDefaultTimeoutStopSec=10s\nShowStatus=no\nRuntimeWatchdogSec=0\n")
+          "[Manager]\nDefaultTimeoutStopSec=10s\nShowStatus=error\nRuntimeWatchdogSec=0\n")
     write("etc/systemd/network/99-default.link", "")
     for unit in MASKED:
         link = tree / "etc/systemd/system" / unit

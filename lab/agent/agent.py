@@ -4,7 +4,7 @@
 A frame is type (1 byte), command id and payload length (32 bits each, big endian), payload.
 From the host: X start (flags byte, then NUL-joined argv), I standard input (empty = end of file),
 K signal number, W rows and columns. To the host: H hello, O and E output, S exit status (signed
-32 bits; a signal N counts as 128+N). Output is passed as it is, byte for byte, and S of a command
+32 bits; a signal N counts as 128+N), J a line of the journal. Output is passed as it is, byte for byte, and S of a command
 follows its last O and E. Kept to the few modules that python loads fast under emulation.
 """
 import errno
@@ -44,6 +44,13 @@ class Agent:
         signal.set_wakeup_fd(write_end)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.poll.register(self.wakeup, select.POLLIN)
+        # Descriptor 3 is journald's syslog socket, when systemd passed it (sd_listen_fds(3)).
+        self.journal = 3 if os.environ.pop("LISTEN_FDS", "") == "1" else None
+        os.environ.pop("LISTEN_PID", None)
+        if self.journal is not None:
+            os.set_inheritable(self.journal, False)
+            os.set_blocking(self.journal, False)
+            self.poll.register(self.journal, select.POLLIN)
 
     def send(self, kind, number, payload=b""):
         data = memoryview(HEAD.pack(kind, number, len(payload)) + payload)
@@ -59,8 +66,16 @@ class Agent:
                 elif fd == self.wakeup:
                     os.read(self.wakeup, 512)
                     self.reap()
+                elif fd == self.journal:
+                    self.pass_journal()
                 else:
                     self.serve(fd)
+
+    def pass_journal(self):
+        try:
+            self.send(b"J", 0, os.read(self.journal, CHUNK))
+        except BlockingIOError:
+            pass
 
     def receive(self):
         self.buffer += os.read(self.port, CHUNK)
@@ -231,7 +246,17 @@ def execute(argv):
     os._exit(127)
 
 
+def bring_up_processors():
+    """The start runs on one processor (see dom0-init); commands get them all."""
+    number = 1
+    while os.path.exists(f"/sys/devices/system/cpu/cpu{number}/online"):
+        with open(f"/sys/devices/system/cpu/cpu{number}/online", "w") as file:
+            file.write("1")
+        number += 1
+
+
 def main():
+    bring_up_processors()
     path = PORT if os.path.exists(PORT) else FALLBACK
     Agent(os.open(path, os.O_RDWR | os.O_CLOEXEC)).run()
 
