@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole backend but the control socket: a guest in plain memory on one side, a real tap in a
+// network namespace of the test's own on the other.
+#include "backends/net/net_service.hpp"
+#include "common/xen-sys/fake/fake_event_channels.hpp"
+#include "tests/unit/backends/net/frames.hpp"
+#include "tests/unit/backends/net/frontend.hpp"
+#include "tests/unit/toolstackd/sys/network_namespace.hpp"
+
+#include <gmock/gmock.h>
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+
+namespace zocalo::net {
+namespace {
+
+using namespace test;
+using backend::Answer;
+using backend::Feature;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr EventPort kTxPort{11};
+constexpr EventPort kRxPort{12};
+
+constexpr std::uint32_t bits(std::initializer_list<Feature> features)
+{
+    std::uint32_t out = 0;
+    for (const Feature f : features)
+        out |= static_cast<std::uint32_t>(f);
+    return out;
+}
+
+class NetServiceTest : public toolstack::NetworkNamespace {
+  protected:
+    NetServiceTest() : grants_{kGuest}, pump_{io_, events_}, service_{io_, pump_, grants_, kGuest}
+    {
+        service_.on_event([this](backend::Event event) { seen_.push_back(std::move(event)); });
+        grants_.grant_ring({GrantRef{kTxRef}}, tx_.page());
+        grants_.grant_ring({GrantRef{kRxRef}}, rx_.page());
+        request_.frontend = kGuest;
+        request_.features = bits({Feature::rx_copy, Feature::rx_notify, Feature::scatter_gather});
+        request_.queues = {{{GrantRef{kTxRef}, GrantRef{kRxRef}}, {kTxPort, kRxPort}}};
+    }
+
+    Answer ask(backend::Request request, std::vector<UniqueFd> fds = {})
+    {
+        Answer out;
+        service_.handle(std::move(request), std::move(fds), [&out](Answer answer) {
+            out = std::move(answer);
+        });
+        return out;
+    }
+    Answer add(std::vector<UniqueFd> taps)
+    {
+        backend::AddNic nic;
+        nic.queues = static_cast<std::uint32_t>(taps.size());
+        nic.label = "vif5.0";
+        return ask(nic, std::move(taps));
+    }
+    // A card on a port of br0, with a raw socket that sees what the tap sees.
+    void plug_in()
+    {
+        make_link("br0", "bridge");
+        toolstack::Tap tap = make_tap("vif5.0");
+        ASSERT_TRUE(std::holds_alternative<backend::Ready>(add(std::move(tap.queues))));
+        ASSERT_TRUE(toolstack::attach_port(*netlink_, {.link = "vif5.0", .bridge = "br0"}));
+        wire_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(ETH_P_ALL)));
+        sockaddr_ll address{};
+        address.sll_family = AF_PACKET;
+        address.sll_protocol = htons(ETH_P_ALL);
+        address.sll_ifindex = static_cast<int>(if_nametoindex("vif5.0"));
+        ASSERT_EQ(::bind(wire_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+    // Lets the loop run until `done` or far too long.
+    template <class Done> bool run_until(Done done)
+    {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+        while (!done()) {
+            if (std::chrono::steady_clock::now() > end)
+                return false;
+            io_.run_for(std::chrono::milliseconds{10});
+            io_.restart();
+        }
+        return true;
+    }
+    // The next frame on the wire that starts like `frame`; others (the host's own) are skipped.
+    bool wire_saw(const Frame& frame)
+    {
+        Frame got(2048);
+        ssize_t size;
+        while ((size = ::recv(wire_.get(), got.data(), got.size(), 0)) > 0)
+            if (static_cast<std::size_t>(size) == frame.size() &&
+                std::equal(frame.begin(), frame.end(), got.begin()))
+                return true;
+        return false;
+    }
+    void kick(EventPort remote) { events_.raise(events_.local_of(remote)); }
+
+    boost::asio::io_context io_{1};
+    xen::FakeEventChannels events_;
+    xen::FakeGrantTable grants_;
+    backend::EventPump pump_;
+    TxFront tx_;
+    RxFront rx_;
+    NetService service_;
+    std::vector<backend::Event> seen_;
+    backend::Connect request_;
+    UniqueFd wire_;
+};
+
+TEST_F(NetServiceTest, FeaturesAreThoseThatAreImplemented)
+{
+    toolstack::Tap tap = make_tap("vif5.0");
+    const Answer answer = add(std::move(tap.queues));
+    const auto* ready = std::get_if<backend::Ready>(&answer);
+    ASSERT_TRUE(ready);
+    for (const backend::Node& node : ready->features) {
+        EXPECT_TRUE(backend::publishable(node.key)) << node.key;
+        EXPECT_NE(node.key, "multi-queue-max-queues") << "one tap, one queue";
+    }
+}
+
+TEST_F(NetServiceTest, FramesPassBetweenGuestAndTap)
+{
+    plug_in();
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+
+    const Frame out = ipv4(17, udp(bytes("from the guest")));
+    fill(grants_, 100, 0, out);
+    tx_.put(tx_slot(static_cast<unsigned>(out.size()), 0, 0, 1, 100));
+    kick(kTxPort);
+    ASSERT_TRUE(run_until([&] { return wire_saw(out); }));
+    EXPECT_EQ(tx_.take().size(), 1u);
+    EXPECT_EQ(events_.notified(events_.local_of(kTxPort)), 1u);
+
+    for (std::uint16_t id = 0; id < 64; ++id) {
+        grants_.page(200u + id);
+        rx_.put({id, 0, 200u + id});
+    }
+    kick(kRxPort);
+    Frame in = ipv4(17, udp(bytes("to the guest")));
+    in[0] = 2; // not the same bytes as above
+    ASSERT_EQ(::send(wire_.get(), in.data(), in.size(), 0), static_cast<ssize_t>(in.size()));
+    std::vector<Frame> received;
+    ASSERT_TRUE(run_until([&] {
+        for (const auto& answer : rx_.take()) {
+            const auto* data =
+                reinterpret_cast<std::uint8_t*>(grants_.page(200u + answer.id).data());
+            received.emplace_back(data, data + answer.status);
+        }
+        return std::ranges::find(received, in) != received.end();
+    }));
+    EXPECT_GT(events_.notified(events_.local_of(kRxPort)), 0u);
+}
+
+TEST_F(NetServiceTest, HostileRingStopsItsCardOnly)
+{
+    plug_in();
+    toolstack::Tap second = make_tap("vif5.1");
+    backend::AddNic nic;
+    nic.device = 1;
+    nic.label = "vif5.1";
+    ASSERT_TRUE(std::holds_alternative<backend::Ready>(ask(nic, std::move(second.queues))));
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+    tx_.ring()->req_prod = 100000;
+    kick(kTxPort);
+    ASSERT_TRUE(run_until([&] { return !seen_.empty(); }));
+    const auto& stopped = std::get<backend::DeviceStopped>(seen_.front());
+    EXPECT_EQ(stopped.device, 0u);
+    EXPECT_THAT(stopped.reason, HasSubstr("impossible"));
+    EXPECT_EQ(grants_.mapped, 0u);
+    EXPECT_EQ(events_.bound(), 0u);
+
+    const Answer listed = ask(backend::ListDevices{});
+    const auto& devices = std::get<backend::DeviceList>(listed).devices;
+    ASSERT_EQ(devices.size(), 2u);
+    EXPECT_EQ(devices[0].state, backend::DeviceState::stopped);
+    EXPECT_EQ(devices[1].state, backend::DeviceState::idle);
+
+    tx_.ring()->req_prod = 0; // a frontend that starts over
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::Disconnect{0})));
+    EXPECT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+}
+
+TEST_F(NetServiceTest, DisconnectAndRemoveLeaveNothing)
+{
+    plug_in();
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+    EXPECT_EQ(grants_.mapped, 2u);
+    EXPECT_EQ(events_.bound(), 2u);
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::Disconnect{0})));
+    EXPECT_EQ(grants_.mapped, 0u);
+    EXPECT_EQ(events_.bound(), 0u);
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::RemoveDevice{0})));
+    EXPECT_THAT(toolstack::names(toolstack::list_links(*netlink_, "vif")), IsEmpty());
+}
+
+TEST_F(NetServiceTest, FailedConnectLeavesNothingMapped)
+{
+    plug_in();
+    request_.queues[0].refs[1] = GrantRef{4711};
+    const Answer answer = ask(request_);
+    EXPECT_TRUE(std::holds_alternative<backend::Failed>(answer));
+    EXPECT_EQ(grants_.mapped, 0u);
+    EXPECT_EQ(events_.bound(), 0u);
+    request_.queues[0].refs[1] = GrantRef{kRxRef};
+    EXPECT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+}
+
+TEST_F(NetServiceTest, OtherDomainsAreRefused)
+{
+    plug_in();
+    request_.frontend = DomId{6};
+    EXPECT_TRUE(std::holds_alternative<backend::Failed>(ask(request_)));
+}
+
+TEST_F(NetServiceTest, FrontendThatFlipsPagesIsRefusedWithAReason)
+{
+    plug_in();
+    request_.features = 0;
+    const Answer answer = ask(request_);
+    ASSERT_TRUE(std::holds_alternative<backend::Failed>(answer));
+    EXPECT_THAT(std::get<backend::Failed>(answer).next, HasSubstr("request-rx-copy"));
+}
+
+TEST_F(NetServiceTest, DescriptorThatIsNoTapIsRefused)
+{
+    std::vector<UniqueFd> fds;
+    TapPair sockets;
+    fds.push_back(std::move(sockets.back));
+    const Answer answer = add(std::move(fds));
+    ASSERT_TRUE(std::holds_alternative<backend::Failed>(answer));
+    EXPECT_THAT(std::get<backend::Failed>(answer).next, HasSubstr("IFF_VNET_HDR"));
+}
+
+TEST_F(NetServiceTest, CarrierFollowsTheConnection)
+{
+    plug_in();
+    const auto running = [this] {
+        const auto link = toolstack::find_link(*netlink_, "vif5.0");
+        return link && *link && (*link)->running;
+    };
+    EXPECT_TRUE(run_until([&] { return !running(); })); // the kernel's link watch takes its time
+    ask(request_);
+    EXPECT_TRUE(run_until(running));
+    ask(backend::Disconnect{0});
+    EXPECT_TRUE(run_until([&] { return !running(); }));
+}
+
+} // namespace
+} // namespace zocalo::net
