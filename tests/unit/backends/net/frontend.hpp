@@ -3,13 +3,13 @@
 // default; what it writes into the shared pages is the test's choice.
 #pragma once
 
-#include "common/xen-proto/back_ring.hpp"
+#include "backends/net/tap.hpp"
 #include "common/xen-sys/fake/fake_grant_table.hpp"
 #include "tests/unit/backends/net/slots.hpp"
+#include "tests/unit/common/xen-proto/front_ring.hpp"
 
 #include <xen/io/netif.h>
 
-#include <array>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -22,47 +22,23 @@ inline constexpr DomId kGuest{5};
 inline constexpr std::uint32_t kTxRef = 8;
 inline constexpr std::uint32_t kRxRef = 9;
 
-// One shared ring page. Slots are read and written as the frontend does, at any index.
-template <class Sring, class Request, class Response> class FrontRing {
+// One of the two rings; answers come in bulk, as the tests look at them.
+template <class Request, class Response, std::size_t slot_bytes>
+class NetFront : public xen::test::FrontRing {
   public:
-    FrontRing()
-    {
-        ring()->req_event = 1;
-        ring()->rsp_event = 1;
-    }
-    std::span<std::byte> page() { return page_; }
-    Sring* ring() { return reinterpret_cast<Sring*>(page_.data()); }
-    void put(const Request& request)
-    {
-        std::memcpy(slot(next_++), &request, sizeof request);
-        ring()->req_prod = next_;
-    }
-    // Responses that came since the last call.
+    NetFront() : FrontRing{slot_bytes} {}
+    void put(const Request& request) { push(request); }
     std::vector<Response> take()
     {
         std::vector<Response> out;
-        for (; taken_ != ring()->rsp_prod; ++taken_) {
-            Response response;
-            std::memcpy(&response, slot(taken_), sizeof response);
-            out.push_back(response);
-        }
-        ring()->rsp_event = taken_ + 1;
+        while (const auto response = FrontRing::take<Response>())
+            out.push_back(*response);
+        want_event();
         return out;
     }
-
-  private:
-    static constexpr std::uint32_t kSlots = 256;
-    std::byte* slot(std::uint32_t index)
-    {
-        return page_.data() + xen::kRingSlots + (index % kSlots) * sizeof(*Sring{}.ring);
-    }
-    alignas(4096) std::array<std::byte, 4096> page_{};
-    std::uint32_t next_{};
-    std::uint32_t taken_{};
 };
-
-using TxFront = FrontRing<netif_tx_sring, netif_tx_request, netif_tx_response>;
-using RxFront = FrontRing<netif_rx_sring, netif_rx_request, netif_rx_response>;
+using TxFront = NetFront<netif_tx_request, netif_tx_response, sizeof(netif_tx_sring_entry)>;
+using RxFront = NetFront<netif_rx_request, netif_rx_response, sizeof(netif_rx_sring_entry)>;
 
 // A tap whose other end the test holds: datagrams keep the boundaries of frames.
 struct TapPair {

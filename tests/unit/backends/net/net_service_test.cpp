@@ -39,8 +39,8 @@ class NetServiceTest : public toolstack::NetworkNamespace {
     NetServiceTest() : grants_{kGuest}, pump_{io_, events_}, service_{io_, pump_, grants_, kGuest}
     {
         service_.on_event([this](backend::Event event) { seen_.push_back(std::move(event)); });
-        grants_.grant_ring({GrantRef{kTxRef}}, tx_.page());
-        grants_.grant_ring({GrantRef{kRxRef}}, rx_.page());
+        grants_.grant_ring({GrantRef{kTxRef}}, tx_.pages());
+        grants_.grant_ring({GrantRef{kRxRef}}, rx_.pages());
         request_.frontend = kGuest;
         request_.features = bits({Feature::rx_copy, Feature::rx_notify, Feature::scatter_gather});
         request_.queues = {{{GrantRef{kTxRef}, GrantRef{kRxRef}}, {kTxPort, kRxPort}}};
@@ -166,7 +166,7 @@ TEST_F(NetServiceTest, HostileRingStopsItsCardOnly)
     nic.label = "vif5.1";
     ASSERT_TRUE(std::holds_alternative<backend::Ready>(ask(nic, std::move(second.queues))));
     ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
-    tx_.ring()->req_prod = 100000;
+    tx_.set(xen::kRingReqProd, 100000);
     kick(kTxPort);
     ASSERT_TRUE(run_until([&] { return !seen_.empty(); }));
     const auto& stopped = std::get<backend::DeviceStopped>(seen_.front());
@@ -181,7 +181,7 @@ TEST_F(NetServiceTest, HostileRingStopsItsCardOnly)
     EXPECT_EQ(devices[0].state, backend::DeviceState::stopped);
     EXPECT_EQ(devices[1].state, backend::DeviceState::idle);
 
-    tx_.ring()->req_prod = 0; // a frontend that starts over
+    tx_.set(xen::kRingReqProd, 0); // a frontend that starts over
     ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::Disconnect{0})));
     EXPECT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
 }

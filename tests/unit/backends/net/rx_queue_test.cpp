@@ -21,7 +21,7 @@ class RxQueueTest : public ::testing::Test {
 
     RxQueue make(const GuestOffloads& offloads)
     {
-        return {*xen::BackRing::attach(front_.page(), 8), kGuest, offloads, grants_, tap_};
+        return {*xen::BackRing::attach(front_.pages(), 8), kGuest, offloads, grants_, tap_};
     }
     // Receive buffers, one page each; ids count from 0 with the references.
     void post(unsigned buffers)
@@ -163,7 +163,7 @@ TEST_F(RxQueueTest, FrameThatDoesNotFitWaitsAndTheGuestIsAskedForEnoughRoom)
         frame[i] = static_cast<std::uint8_t>(i * 13);
     ASSERT_TRUE(pair_.send({}, frame));
     EXPECT_EQ(serve().after, RxQueue::After::waiting);
-    EXPECT_EQ(front_.ring()->req_event, 3u) << "an event once the third buffer is there";
+    EXPECT_EQ(front_.get(xen::kRingReqEvent), 3u) << "an event once the third buffer is there";
     EXPECT_TRUE(front_.take().empty());
     post(1);
     serve();
@@ -243,7 +243,7 @@ TEST_F(RxQueueTest, GuestWithoutScatterGatherGetsNoFrameBeyondAPage)
 
 TEST_F(RxQueueTest, ImpossibleProducerStopsTheQueue)
 {
-    front_.ring()->req_prod = 257;
+    front_.set(xen::kRingReqProd, 257);
     EXPECT_EQ(serve().after, RxQueue::After::broken);
     EXPECT_THAT(queue_.fault(), HasSubstr("impossible"));
 }
@@ -253,7 +253,7 @@ TEST_F(RxQueueTest, ProducerThatGoesBackDuringABatchStopsTheQueue)
     post(4);
     ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
     serve();
-    front_.ring()->req_prod = 0; // behind what was consumed
+    front_.set(xen::kRingReqProd, 0); // behind what was consumed
     ASSERT_TRUE(pair_.send({}, Frame(60, 1)));
     EXPECT_EQ(serve().after, RxQueue::After::broken);
 }
@@ -274,7 +274,7 @@ TEST_F(RxQueueTest, LostTapIsReported)
 {
     post(1);
     Tap gone{UniqueFd{}};
-    RxQueue queue{*xen::BackRing::attach(front_.page(), 8), kGuest, kAble, grants_, gone};
+    RxQueue queue{*xen::BackRing::attach(front_.pages(), 8), kGuest, kAble, grants_, gone};
     EXPECT_EQ(queue.serve().after, RxQueue::After::tap_lost);
 }
 

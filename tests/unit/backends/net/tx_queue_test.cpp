@@ -16,7 +16,7 @@ class TxQueueTest : public ::testing::Test {
   protected:
     TxQueueTest()
         : grants_{kGuest}, tap_{std::move(pair_.back)},
-          queue_{*xen::BackRing::attach(front_.page(), 12), kGuest, grants_, tap_}
+          queue_{*xen::BackRing::attach(front_.pages(), 12), kGuest, grants_, tap_}
     {
     }
 
@@ -132,7 +132,7 @@ TEST_F(TxQueueTest, FullRingIsServedInFewBatchesWithFewCopies)
 
 TEST_F(TxQueueTest, GuestThatAsksForNoEventGetsNone)
 {
-    front_.ring()->rsp_event = 100;
+    front_.set(xen::kRingRspEvent, 100);
     send(ipv4(17, udp(bytes("x"))));
     EXPECT_FALSE(serve().notify);
     EXPECT_EQ(front_.take().size(), 1u);
@@ -169,7 +169,7 @@ TEST_F(TxQueueTest, GuestThatRewritesASlotAfterItWasTakenChangesNothing)
     send(frame, 0, 100, 1);
     grants_.before_copy = [this] { // the guest now lies about size, offset and reference
         const auto lie = tx_slot(65535, NETTXF_more_data, 4095, 99, 31337);
-        std::memcpy(front_.page().data() + xen::kRingSlots, &lie, sizeof lie);
+        std::memcpy(front_.pages().data() + xen::kRingSlots, &lie, sizeof lie);
     };
     EXPECT_EQ(serve().after, TxQueue::After::idle);
     EXPECT_EQ(body(pair_.receive()), frame);
@@ -178,7 +178,7 @@ TEST_F(TxQueueTest, GuestThatRewritesASlotAfterItWasTakenChangesNothing)
 
 TEST_F(TxQueueTest, ImpossibleProducerStopsTheQueue)
 {
-    front_.ring()->req_prod = 257;
+    front_.set(xen::kRingReqProd, 257);
     const auto round = serve();
     EXPECT_EQ(round.after, TxQueue::After::broken);
     EXPECT_THAT(queue_.fault(), HasSubstr("impossible"));
