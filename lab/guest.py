@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from lab import initramfs, rootfs
+from lab import initramfs, rootfs, vmlinux
 
 # Addresses come from the kernel command line, so that a test decides them without a DHCP server.
 NETWORK_SCRIPT = """#!/bin/sh
@@ -34,7 +34,7 @@ ExecStart=-/sbin/agetty --autologin root --noclear --keep-baud 115200,38400,9600
 
 
 def build(work: Path, out: Path):
-    """Leaves debian.img, vmlinuz, initrd.img and mini-initrd.img in `out`."""
+    """Leaves debian.img, vmlinuz, vmlinux, initrd.img and mini-initrd.img in `out`."""
     tree, log = work / "tree", work / "build.log"
     rootfs.debootstrap(rootfs.package_list("guest"), tree, log)
     rootfs.configure(tree, "guest")
@@ -46,6 +46,7 @@ def build(work: Path, out: Path):
     (tree / "etc/initramfs-tools/modules").write_text("xen-blkfront\nxen-netfront\next4\n")
     rootfs.chroot(tree, ["update-initramfs", "-c", "-k", release], log)
     shutil.copyfile(tree / f"boot/vmlinuz-{release}", out / "vmlinuz")
+    (out / "vmlinux").write_bytes(vmlinux.extract((out / "vmlinuz").read_bytes()))
     shutil.copyfile(tree / f"boot/initrd.img-{release}", out / "initrd.img")
     (out / "mini-initrd.img").write_bytes(initramfs.mini_guest(tree, release))
     rootfs.say("guests: writing the Debian disk image")

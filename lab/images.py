@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cached artefacts: each lives in a folder named by a hash of everything it is made from.
 
-    dom0-KEY/   root.img, vmlinuz, xen, initrd-base.cpio   from packages
+    dom0-KEY/   root.img, vmlinuz, vmlinux, xen, initrd-base.cpio  from packages
     lab-KEY/    disk.img (XFS: guests/ and scratch space)   from packages
     deb-KEY/    root.img = dom0 root with our package       from dom0-KEY and the .deb
 
@@ -15,7 +15,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import guest, initramfs, paths, rootfs
+from lab import guest, initramfs, paths, rootfs, vmlinux
 from lab.errors import LabError
 
 KEPT = 3  # of each kind
@@ -30,6 +30,7 @@ class Images:
     root: Path
     lab_disk: Path
     kernel: Path
+    kernel_elf: Path
     xen: Path
     initrd_base: Path
 
@@ -44,7 +45,8 @@ def ensure(deb: Path | None) -> Images:
         folder = _artefact("deb", f"{dom0.name.split('-')[1]}{digest}",
                            lambda work: _install_deb(dom0, deb, work))
         root = folder / "root.img"
-    return Images(root, disk / "disk.img", dom0 / "vmlinuz", dom0 / "xen", dom0 / "initrd-base.cpio")
+    return Images(root, disk / "disk.img", dom0 / "vmlinuz", dom0 / "vmlinux",
+                  dom0 / "xen", dom0 / "initrd-base.cpio")
 
 
 def missing(deb: Path | None) -> bool:
@@ -61,7 +63,7 @@ def missing(deb: Path | None) -> bool:
 def _key(kind: str, lists: tuple[str, ...]) -> str:
     """Changes when the packages asked for, or the code that shapes the image, change."""
     digest = hashlib.sha256(rootfs.SUITE.encode())
-    code = ["rootfs.py", "initramfs.py"] + (["guest.py", "agent/mini-init"] if kind == "lab" else [])
+    code = ["rootfs.py", "initramfs.py", "vmlinux.py"] + (["guest.py", "agent/mini-init"] if kind == "lab" else [])
     for name in [f"images/{name}" for name in lists] + code:
         digest.update((paths.SOURCE / name).read_bytes())
     return digest.hexdigest()[:12]
@@ -102,6 +104,7 @@ def _build_dom0(work: Path):
     if not xens:
         raise LabError("the dom0 packages hold no boot/xen-4.17-amd64.gz")
     (work / "xen").write_bytes(gzip.decompress(xens[0].read_bytes()))
+    (work / "vmlinux").write_bytes(vmlinux.extract((work / "vmlinuz").read_bytes()))
     (work / "initrd-base.cpio").write_bytes(initramfs.dom0_base(tree, release))
     rootfs.say("dom0: writing the disk image")
     rootfs.ext4(tree, work / "root.img", 3072)

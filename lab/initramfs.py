@@ -83,14 +83,19 @@ def dom0_base(tree: Path, release: str) -> bytes:
 
 
 def dom0_overlay() -> bytes:
-    """The part that comes from the source tree: init, the agent and its units."""
+    """The part that comes from the source tree: init, and the agent and its units for /run."""
     archive = Archive()
     agent = paths.SOURCE / "agent"
     archive.file("init", (agent / "dom0-init").read_bytes(), 0o755)
-    archive.file("lab/agent.py", (agent / "agent.py").read_bytes(), 0o755)
-    for unit in ("zocalo-lab.target", "zocalo-lab-agent.service", "zocalo-lab-agent.socket",
-                 "zz-lab-journal.conf", "masked.txt"):
-        archive.file(f"lab/units/{unit}", (agent / unit).read_bytes())
+    archive.file("lab/run/zocalo-lab/agent.py", (agent / "agent.py").read_bytes(), 0o755)
+    for unit in ("zocalo-lab.target", "zocalo-lab-agent.service", "zocalo-lab-agent.socket"):
+        archive.file(f"lab/run/systemd/system/{unit}", (agent / unit).read_bytes())
+    journal = "zz-lab-journal.conf"
+    archive.file(f"lab/run/systemd/journald.conf.d/{journal}", (agent / journal).read_bytes())
+    for line in (agent / "masked.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            folder = "system-generators" if line.endswith("-generator") else "system"
+            archive.link(f"lab/run/systemd/{folder}/{line}", "/dev/null")
     return archive.finish()
 
 
