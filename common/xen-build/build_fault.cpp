@@ -71,6 +71,8 @@ const char* describe_notes(BuildFault fault)
         return "the kernel asks for addresses that belong to the hypervisor";
     case BuildFault::pv_entry_outside_kernel:
         return "the PV entry point lies outside the kernel";
+    case BuildFault::pv_hypercall_page_outside_kernel:
+        return "the HYPERCALL_PAGE note lies outside the kernel or not at a page";
     case BuildFault::pv_p2m_overlaps_kernel:
         return "INIT_P2M lies in the same 512 GiB as the kernel";
     case BuildFault::pv_crosses_top_slot:

@@ -42,6 +42,7 @@ enum class BuildFault {
     pv_address_wraps,
     pv_address_in_hypervisor_hole,
     pv_entry_outside_kernel,
+    pv_hypercall_page_outside_kernel,
     pv_p2m_overlaps_kernel,
     pv_crosses_top_slot,
     pvh_entry_outside_kernel,
