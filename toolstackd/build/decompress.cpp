@@ -216,6 +216,8 @@ unlz4(std::span<const std::byte> input, Output out, std::size_t limit)
         out.produced(static_cast<std::size_t>(count));
         at += packed;
     }
+    if (at == 4)
+        return broken(xen::Packing::lz4, "it ends early");
     return out.take();
 }
 

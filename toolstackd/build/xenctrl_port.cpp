@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/build/xenctrl_port.hpp"
 
+extern "C" { // Xen's library headers have no guard for C++
 #include <xencall.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+}
 
 #include <algorithm>
 #include <cerrno>

@@ -6,11 +6,11 @@
 #include "toolstackd/build/xenctrl_port.hpp"
 
 #include <xen/io/console.h>
+
+extern "C" { // Xen's library headers have no guard for C++
 #include <xenctrl.h>
 #include <xenevtchn.h>
-
-extern "C" {
-#include <xenstore.h> // has no C++ guard of its own
+#include <xenstore.h>
 }
 
 #include <algorithm>
