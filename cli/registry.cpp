@@ -16,8 +16,41 @@ namespace zocalo::cli {
     X(reboot)                                                                                      \
     X(pause)                                                                                       \
     X(unpause)                                                                                     \
+    X(rename)                                                                                      \
+    X(define)                                                                                      \
+    X(start)                                                                                       \
+    X(apply)                                                                                       \
+    X(edit)                                                                                        \
+    X(config)                                                                                      \
+    X(autostart)                                                                                   \
+    X(adopt)                                                                                       \
+    X(undefine)                                                                                    \
     X(list)                                                                                        \
+    X(vm_list)                                                                                     \
+    X(domid)                                                                                       \
+    X(domname)                                                                                     \
+    X(wait)                                                                                        \
+    X(uptime)                                                                                      \
+    X(top)                                                                                         \
+    X(info)                                                                                        \
+    X(dmesg)                                                                                       \
     X(console)                                                                                     \
+    X(logs)                                                                                        \
+    X(vcpu_list)                                                                                   \
+    X(vcpu_set)                                                                                    \
+    X(vcpu_pin)                                                                                    \
+    X(mem_set)                                                                                     \
+    X(mem_max)                                                                                     \
+    X(sched_credit2)                                                                               \
+    X(block_attach)                                                                                \
+    X(block_list)                                                                                  \
+    X(block_detach)                                                                                \
+    X(network_attach)                                                                              \
+    X(network_list)                                                                                \
+    X(network_detach)                                                                              \
+    X(events)                                                                                      \
+    X(ops)                                                                                         \
+    X(doctor)                                                                                      \
     X(help)
 
 #define ZOCALO_DECLARE(name) extern const Command name##_command;
