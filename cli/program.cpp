@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/program.hpp"
 
+#include "cli/completion.hpp"
 #include "cli/help.hpp"
 #include "cli/registry.hpp"
 
@@ -79,6 +80,10 @@ Outcome<Unit> start(const std::vector<std::string>& words, const Surroundings& a
         .verbose = static_cast<unsigned>(begin.globals.count("verbose")),
         .out_is_tty = around.out_is_tty,
         .err_is_tty = around.err_is_tty};
+    if (!begin.rest.empty() && begin.rest.front() == "__complete") {
+        print_completions(around.out, {begin.rest.begin() + 1, begin.rest.end()}, &api);
+        return Unit{};
+    }
     const bool help = begin.globals.has("help");
     if (begin.rest.empty() || help) {
         print_overview(help ? around.out : around.err, session.program(), false, mode);
