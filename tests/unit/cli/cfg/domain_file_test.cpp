@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 
 namespace zocalo::cli::cfg {
@@ -143,6 +144,19 @@ TEST(DomainFile, RelativeKernelPathsStartAtTheBaseDirectory)
 {
     const auto config = config_of("kernel='vmlinuz'", {.overrides = {}, .base_directory = "/srv"});
     EXPECT_EQ(config.kernel, "/srv/vmlinuz");
+}
+
+TEST(DomainFile, TheExamplesThatAreInstalledAreAccepted)
+{
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{ZOCALO_EXAMPLES}) {
+        const auto text = read_file(entry.path().string(), 65536);
+        ASSERT_TRUE(text);
+        const auto file = read_domain_file(*text, entry.path().string(), {.strict = true});
+        EXPECT_TRUE(file) << describe(file.error());
+        ++count;
+    }
+    EXPECT_GE(count, 2);
 }
 
 TEST(Keys, AllOfXlsKeysAreKnown)
