@@ -8,6 +8,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -37,7 +38,8 @@ constexpr std::chrono::seconds kCloseLimit{2};
 class Pump {
   public:
     Pump(const std::string& path, const std::string& target, StreamHandler& handler)
-        : path_{path}, target_{target}, handler_{handler}, socket_{io_}, input_{io_}, signals_{io_}
+        : path_{path}, target_{target}, handler_{handler}, socket_{io_}, input_{io_}, signals_{io_},
+          close_timer_{io_}
     {
         socket_.read_message_max(kMaxFrame);
     }
@@ -81,13 +83,23 @@ class Pump {
         io_.stop();
     }
 
-    // Says goodbye, but does not wait for ever for the answer.
+    // What was typed is sent first; then goodbye, without waiting for ever for the answer.
     void finish()
     {
         if (finishing_)
             return;
         finishing_ = true;
-        lowest().expires_after(kCloseLimit);
+        close_timer_.expires_after(kCloseLimit);
+        close_timer_.async_wait([this](error_code e) {
+            if (!e)
+                stop();
+        });
+        if (outgoing_.empty())
+            say_goodbye();
+    }
+
+    void say_goodbye()
+    {
         socket_.async_close(websocket::close_code::normal, [this](error_code) { stop(); });
     }
 
@@ -181,6 +193,8 @@ class Pump {
             }
             if (!outgoing_.empty())
                 write_next();
+            else if (finishing_)
+                say_goodbye();
         });
     }
 
@@ -190,6 +204,7 @@ class Pump {
     websocket::stream<Stream> socket_;
     asio::posix::stream_descriptor input_;
     asio::signal_set signals_;
+    asio::steady_timer close_timer_;
     websocket::response_type answer_;
     beast::flat_buffer buffer_;
     std::array<char, 4096> typed_{};
