@@ -2,5 +2,14 @@
 # `cpack -G DEB` builds the package that the lab installs in dom0 and that users install.
 set(CPACK_PACKAGE_NAME zocalo)
 set(CPACK_PACKAGE_VENDOR "Zócalo")
+set(CPACK_PACKAGE_CONTACT "Zócalo developers <zocalo@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Xen-style virtualization platform: daemon, backends and zl")
 set(CPACK_GENERATOR DEB)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# Without these in dom0 nothing starts; the hypervisor itself may be Xen's or ours.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "xen-utils-common, xenstore-utils")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 include(CPack)

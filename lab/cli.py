@@ -57,8 +57,7 @@ def find_deb(args) -> Path | None:
         if not args.deb.is_file():
             raise LabError(f"--deb {args.deb}: no such file (./dev deb makes one)")
         return args.deb.resolve()
-    made = sorted((paths.TREE / "build/release").glob("zocalo*.deb"), key=os.path.getmtime)
-    return made[-1] if made else None
+    return images.newest_deb()
 
 
 def build_images(deb: Path | None):

@@ -35,6 +35,12 @@ class Images:
     initrd_base: Path
 
 
+def newest_deb() -> Path | None:
+    """The package that `./dev deb` made last, if any."""
+    made = sorted((paths.TREE / "build/release").glob("zocalo*.deb"), key=os.path.getmtime)
+    return made[-1] if made else None
+
+
 def ensure(deb: Path | None) -> Images:
     """Finds the images, building what is missing; root rights are asked for only then."""
     dom0 = _artefact("dom0", _key("dom0", ("dom0.txt",)), _build_dom0)

@@ -179,7 +179,7 @@ class Machine:
         """The end of the serial log, for messages."""
         text = (self.folder / "serial.log").read_text(errors="replace") \
             if (self.folder / "serial.log").exists() else ""
-        return "\n".join(text.replace("\r", "").splitlines()[-lines:])
+        return "\n".join([line for line in text.replace("\r", "").splitlines() if line][-lines:])
 
     def close(self):
         """Ends QEMU; removes the folder when nobody asked to keep it."""
@@ -188,6 +188,7 @@ class Machine:
         self._process.wait()
         self._channel.close()
         self._qmp.close()
+        self._journal.close()
         (self.folder / "initrd.cpio").unlink(missing_ok=True)
         if not self._kept:
             shutil.rmtree(self.folder, ignore_errors=True)

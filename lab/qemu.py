@@ -55,7 +55,7 @@ def command(options: Options, images: Images, run: Path, agent_fd: int, qmp_fd: 
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
         "-machine", "pc", "-m", str(options.memory_mib), "-smp", str(options.cpus),
         *_processor(options),
-        "-chardev", f"file,id=serial,path={run}/serial.log", "-serial", "chardev:serial",
+        "-chardev", f"file,id=serial,path={_escaped(run)}/serial.log", "-serial", "chardev:serial",
         "-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control",
         "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,fd={agent_fd}",
         "-device", "virtserialport,chardev=agent,name=zocalo.lab",

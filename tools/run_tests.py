@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev test`: runs the stages, keeps their logs in build/test, ends in one line that sums them.
+
+A stage that cannot even build counts as one failed test; a stage that finds no tests does as well.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TREE = Path(__file__).resolve().parent.parent
+OUT = TREE / "build/test"
+
+
+@dataclass
+class Sum:
+    """Tests counted so far; `names` are those that failed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, other: "Sum"):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.names += other.names
+
+    def line(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def from_junit(path: Path) -> Sum:
+    """Counts the cases of a JUnit file as CTest and pytest write them."""
+    total = Sum()
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        label = ".".join(filter(None, (case.get("classname"), case.get("name"))))
+        if case.find("failure") is not None or case.find("error") is not None \
+                or case.get("status") == "fail":
+            total.failed += 1
+            total.names.append(label)
+        elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+            total.skipped += 1
+        else:
+            total.passed += 1
+    return total
+
+
+class Stage:
+    """One stage: commands that must succeed, then perhaps a file of results."""
+
+    def __init__(self, name: str, title: str):
+        self.name, self.title = name, title
+        self.log = OUT / f"{name}.log"
+
+    def command(self, *words: str) -> bool:
+        """Runs a command into the stage's log; its end is shown when it fails."""
+        print(f"  + {' '.join(words)}", flush=True)
+        with self.log.open("a") as log:
+            log.write(f"+ {' '.join(words)}\n")
+            log.flush()
+            status = subprocess.run(words, cwd=TREE, stdout=log, stderr=subprocess.STDOUT,
+                                    stdin=subprocess.DEVNULL).returncode
+        return status == 0
+
+    def broken(self, what: str) -> Sum:
+        tail = self.log.read_text(errors="replace").splitlines()[-40:] if self.log.exists() else []
+        print("\n".join(f"    {line}" for line in tail))
+        return Sum(failed=1, names=[f"{self.name}: {what}"])
+
+    def results(self, junit: Path, succeeded: bool) -> Sum:
+        """What the file says; its absence, its emptiness and an unexplained failure are failures."""
+        if not junit.exists():
+            return self.broken("no results were written")
+        total = from_junit(junit)
+        if total.passed + total.failed + total.skipped == 0:
+            return self.broken("no tests were found")
+        if not succeeded and total.failed == 0:
+            total.add(self.broken("the runner failed although no test did"))
+        return total
+
+
+def launcher() -> list[str]:
+    if shutil.which("ccache") is None:
+        return []
+    return [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")]
+
+
+def built(stage: Stage, preset: str) -> bool:
+    return stage.command("cmake", "--preset", preset, *launcher()) and \
+        stage.command("cmake", "--build", "--preset", preset)
+
+
+def style(stage: Stage) -> Sum:
+    total = Sum(passed=1)
+    if not stage.command(sys.executable, "tools/check.py"):
+        total = stage.broken("./dev check")
+    junit = OUT / "tools.xml"
+    ok = stage.command(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                       f"--junitxml={junit}", "tests/unit/tools", "tests/unit/lab")
+    total.add(stage.results(junit, ok))
+    return total
+
+
+def unit(preset: str, label: str):
+    def run(stage: Stage) -> Sum:
+        if not built(stage, preset):
+            return stage.broken(f"the {preset} build")
+        junit = OUT / f"{stage.name}.xml"
+        ok = stage.command("ctest", "--preset", preset, "-L", label, "--output-junit", str(junit))
+        return stage.results(junit, ok)
+    return run
+
+
+def package(stage: Stage) -> Sum:
+    for old in (TREE / "build/release").glob("zocalo*.deb"):
+        old.unlink()
+    ok = built(stage, "release") and \
+        stage.command("cmake", "-E", "chdir", "build/release", "cpack", "-G", "DEB")
+    if not ok or not list((TREE / "build/release").glob("zocalo*.deb")):
+        return stage.broken("the package")
+    return Sum(passed=1)
+
+
+def lab(stage: Stage) -> Sum:
+    junit = OUT / "lab.xml"
+    ok = stage.command(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider",
+                       f"--junitxml={junit}", "tests/lab")
+    return stage.results(junit, ok)
+
+
+STAGES = {
+    "style": ("format, includes, sizes; tests of the tools", style),
+    "gcc": ("GCC with ASan and UBSan, unit tests", unit("dev", "unit")),
+    "clang": ("clang, unit tests", unit("clang", "unit")),
+    "fuzz": ("each parser for a few seconds", unit("fuzz", "fuzz")),
+    "deb": ("the release package", package),
+    "lab": ("dom0 and guests on Xen under QEMU", lab),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="dev test", description=__doc__)
+    parser.add_argument("--only", default=",".join(STAGES), help=f"of {','.join(STAGES)}")
+    parser.add_argument("--list", action="store_true", help="say what the stages are")
+    args = parser.parse_args()
+    if args.list:
+        print("\n".join(f"{name:6} {title}" for name, (title, _) in STAGES.items()))
+        return 0
+    chosen = args.only.split(",")
+    unknown = [name for name in chosen if name not in STAGES]
+    if unknown:
+        parser.error(f"no stage {', '.join(unknown)}; there are {', '.join(STAGES)}")
+    os.environ.setdefault("CTEST_PARALLEL_LEVEL", str(os.cpu_count() or 1))
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    total = Sum()
+    for name in chosen:
+        title, run = STAGES[name]
+        print(f"== {name}: {title}", flush=True)
+        begin = time.monotonic()
+        result = run(Stage(name, title))
+        total.add(result)
+        print(f"   {result.line()} ({time.monotonic() - begin:.0f} s; {OUT / name}.log)", flush=True)
+    for name in total.names:
+        print(f"FAILED {name}")
+    if total.passed + total.failed + total.skipped == 0:
+        total = Sum(failed=1)
+    print(total.line())
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
