@@ -58,6 +58,11 @@ def test_a_long_function_is_found_where_it_starts():
     assert found == ["a.cpp:6: a function of 93 lines, at most 80"]
 
 
+def test_a_function_that_is_a_table_says_so():
+    text = "// NOLINTNEXTLINE(readability-function-size)\nvoid f()\n{\n" + "    x();\n" * 90 + "}\n"
+    assert check_style.function_lengths("a.cpp", text) == []
+
+
 def test_braces_in_literals_and_comments_do_not_count():
     text = "void f()\n{\n    g(\"{\", '{', R\"x({{)x\"); // {\n    /* { */\n}\nvoid h() {}\n"
     assert check_style.functions(text) == [(1, 5), (6, 1)]
