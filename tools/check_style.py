@@ -56,7 +56,8 @@ def functions(text: str) -> list[tuple[int, int]]:
             line += 1
         if char == "{":
             inner = any(stack)
-            body = not inner and "(" in statement and not SCOPE.search(statement)
+            closed = 0 < statement.count("(") == statement.count(")")
+            body = not inner and closed and not SCOPE.search(statement)
             if body:
                 opened_at = line - statement.lstrip().count("\n")
             stack.append(body)

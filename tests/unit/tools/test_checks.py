@@ -76,6 +76,8 @@ def test_digit_separators_are_not_character_literals():
 def test_a_long_table_or_class_is_not_a_function():
     rows = "    {1, 2},\n" * 100
     assert check_style.function_lengths("a.cpp", f"const int kTable[] = {{\n{rows}}};\n") == []
+    table = f"constexpr auto kTable = std::to_array<Key>({{\n{rows}}});\n"
+    assert check_style.function_lengths("a.cpp", table) == []
     assert check_style.function_lengths("a.hpp", "struct A {\n" + "    int a();\n" * 100 + "};\n") == []
 
 
