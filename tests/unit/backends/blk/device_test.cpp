@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/blk/device.hpp"
+#include "backends/blk/disk_service.hpp"
+#include "common/xen-sys/fake/fake_event_channels.hpp"
+#include "common/xen-sys/fake/fake_grant_table.hpp"
+#include "tests/unit/backends/blk/memory_image.hpp"
+#include "tests/unit/backends/blk/request_builder.hpp"
+#include "tests/unit/common/xen-proto/front_ring.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+
+namespace zocalo::blk {
+namespace {
+
+using test::direct;
+using test::MemoryImage;
+
+constexpr DomId kGuest{7};
+constexpr EventPort kGuestPort{15};
+const std::vector<GrantRef> kRing{GrantRef{8}};
+
+backend::Connect connect_request(std::vector<GrantRef> refs = kRing)
+{
+    backend::Connect request;
+    request.device = 51712;
+    request.frontend = kGuest;
+    request.queues.push_back({std::move(refs), {kGuestPort}});
+    return request;
+}
+
+struct DeviceTest : testing::Test {
+    boost::asio::io_context io;
+    xen::FakeEventChannels events;
+    xen::FakeGrantTable grants{kGuest};
+    backend::EventPump pump{io, events};
+    std::vector<backend::Event> told;
+    xen::test::FrontRing front{sizeof(blkif_request)};
+    Device::Surroundings surroundings{
+        io, pump, grants, [this](backend::Event e) { told.push_back(std::move(e)); }};
+    MemoryImage* image = nullptr;
+    std::shared_ptr<Device> device = make();
+
+    std::shared_ptr<Device> make()
+    {
+        grants.grant_ring(kRing, front.pages());
+        auto memory = std::make_unique<MemoryImage>(4096);
+        image = memory.get();
+        backend::AddDisk disk;
+        disk.device = 51712;
+        disk.label = "test";
+        auto made = Device::create(surroundings, disk, std::move(memory));
+        EXPECT_TRUE(made);
+        return *made;
+    }
+    void turn()
+    {
+        io.restart();
+        while (io.poll() != 0)
+            continue;
+    }
+    EventPort port() { return events.local_of(kGuestPort); }
+    void kick()
+    {
+        events.raise(port());
+        turn();
+    }
+};
+
+TEST_F(DeviceTest, OffersWhatItCanDoAndItsSize)
+{
+    const backend::Ready ready = device->ready();
+    const auto has = [](const std::vector<backend::Node>& nodes, backend::Node node) {
+        return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+    };
+    EXPECT_TRUE(has(ready.features, {"feature-flush-cache", "1"}));
+    EXPECT_TRUE(has(ready.features, {"feature-max-indirect-segments", "256"}));
+    EXPECT_TRUE(has(ready.features, {"max-ring-page-order", "4"}));
+    EXPECT_TRUE(has(ready.connected, {"sectors", "4096"}));
+    EXPECT_TRUE(has(ready.connected, {"sector-size", "512"}));
+    for (const auto& node : ready.features)
+        EXPECT_TRUE(backend::publishable(node.key)) << node.key;
+    for (const auto& node : ready.connected)
+        EXPECT_TRUE(backend::publishable(node.key)) << node.key;
+}
+
+TEST_F(DeviceTest, ServesRequestsThatCameBeforeAndAfterItConnected)
+{
+    grants.page(5).fill(std::byte{0x42});
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    ASSERT_EQ(image->waiting.size(), 1u);
+    image->finish_all();
+    EXPECT_EQ(front.take<blkif_response>()->id, 1u);
+    EXPECT_EQ(events.notified(port()), 1u);
+
+    front.want_event();
+    front.push(direct(BLKIF_OP_WRITE, 2, 8, {{5, 0, 7}}));
+    kick();
+    image->finish_all();
+    EXPECT_EQ(front.take<blkif_response>()->id, 2u);
+    EXPECT_EQ(events.notified(port()), 2u);
+}
+
+TEST_F(DeviceTest, APageThatCannotBeMappedLeavesNothingBehind)
+{
+    EXPECT_FALSE(device->connect(connect_request({GrantRef{99}})));
+    EXPECT_EQ(grants.mapped, 0u);
+    EXPECT_EQ(events.bound(), 0u);
+    EXPECT_EQ(device->describe().state, backend::DeviceState::idle);
+    EXPECT_TRUE(device->connect(connect_request()));
+}
+
+TEST_F(DeviceTest, WrongRingShapesAreRefused)
+{
+    EXPECT_FALSE(device->connect(connect_request({})));
+    EXPECT_FALSE(device->connect(connect_request({GrantRef{1}, GrantRef{2}, GrantRef{3}})));
+    backend::Connect request = connect_request();
+    request.queues.assign(kMaxQueues + 1, request.queues[0]);
+    EXPECT_FALSE(device->connect(request));
+    request = connect_request();
+    request.queues[0].ports.clear();
+    EXPECT_FALSE(device->connect(request));
+    EXPECT_EQ(grants.mapped, 0u);
+}
+
+TEST_F(DeviceTest, DisconnectWaitsForWhatIsInFlightAndAnswersIt)
+{
+    grants.page(5).fill(std::byte{1});
+    ASSERT_TRUE(device->connect(connect_request()));
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    kick();
+    bool gone = false;
+    device->disconnect([&] { gone = true; });
+    front.push(direct(BLKIF_OP_WRITE, 2, 8, {{5, 0, 7}})); // too late: not taken any more
+    kick();
+    EXPECT_FALSE(gone);
+    EXPECT_EQ(device->describe().state, backend::DeviceState::draining);
+    EXPECT_EQ(grants.mapped, 1u);
+    image->finish_all();
+    turn();
+    EXPECT_TRUE(gone);
+    EXPECT_EQ(front.take<blkif_response>()->id, 1u);
+    EXPECT_FALSE(front.take<blkif_response>());
+    EXPECT_EQ(grants.mapped, 0u);
+    EXPECT_EQ(events.bound(), 0u);
+}
+
+TEST_F(DeviceTest, ConnectsAgainAfterADisconnect)
+{
+    for (int round = 0; round < 3; ++round) {
+        ASSERT_TRUE(device->connect(connect_request()));
+        bool gone = false;
+        device->disconnect([&] { gone = true; });
+        turn();
+        ASSERT_TRUE(gone);
+    }
+    EXPECT_EQ(grants.mapped, 0u);
+}
+
+TEST_F(DeviceTest, AHostileRingStopsThisDeviceAndSaysSo)
+{
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    front.set(xen::kRingReqProd, 4711);
+    kick();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(std::get<backend::DeviceStopped>(told[0]).device, 51712u);
+    EXPECT_EQ(device->describe().state, backend::DeviceState::stopped);
+    front.set(xen::kRingReqProd, 0);
+    kick();
+    EXPECT_EQ(told.size(), 1u);
+    bool gone = false;
+    device->disconnect([&] { gone = true; });
+    turn();
+    EXPECT_TRUE(gone);
+    EXPECT_TRUE(device->connect(connect_request()));
+}
+
+TEST_F(DeviceTest, EventsOfAStormAreBrakedByTheMask)
+{
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    for (int i = 0; i < 1000; ++i)
+        events.raise(port());
+    turn();
+    const auto counters = device->stats().counters;
+    const auto events_seen = std::find_if(counters.begin(), counters.end(), [](const auto& c) {
+        return c.name == "events";
+    });
+    EXPECT_EQ(events_seen->value, 1u);
+}
+
+// --- through the service, with a real file -----------------------------------------------------
+
+struct DiskServiceTest : DeviceTest {
+    DiskService service{surroundings, kGuest};
+    std::optional<backend::Answer> answer;
+
+    void ask(backend::Request request, int fd = -1)
+    {
+        answer.reset();
+        std::vector<UniqueFd> fds;
+        if (fd >= 0)
+            fds.emplace_back(fd);
+        service.handle(std::move(request), std::move(fds), [this](backend::Answer a) {
+            answer = std::move(a);
+        });
+        turn();
+    }
+    int image_file()
+    {
+        const int fd = ::open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        EXPECT_GE(fd, 0);
+        EXPECT_EQ(::ftruncate(fd, 1 << 20), 0);
+        return fd;
+    }
+    template <class T> bool got() { return answer && std::holds_alternative<T>(*answer); }
+    backend::AddDisk disk(backend::DeviceId id)
+    {
+        backend::AddDisk request;
+        request.device = id;
+        request.label = "disk " + std::to_string(id);
+        return request;
+    }
+};
+
+TEST_F(DiskServiceTest, ADiskLivesFromAddToRemove)
+{
+    ask(disk(51712), image_file());
+    ASSERT_TRUE(got<backend::Ready>());
+    ask(disk(51712), image_file());
+    EXPECT_TRUE(got<backend::Failed>());
+    ask(connect_request());
+    EXPECT_TRUE(got<backend::Done>());
+    ask(backend::ListDevices{});
+    ASSERT_TRUE(got<backend::DeviceList>());
+    const auto& devices = std::get<backend::DeviceList>(*answer).devices;
+    ASSERT_EQ(devices.size(), 1u);
+    EXPECT_EQ(devices[0].state, backend::DeviceState::connected);
+    EXPECT_EQ(devices[0].frontend, kGuest);
+    ask(backend::RemoveDevice{51712});
+    EXPECT_TRUE(got<backend::Done>());
+    EXPECT_EQ(grants.mapped, 0u);
+    ask(backend::ListDevices{});
+    EXPECT_TRUE(std::get<backend::DeviceList>(*answer).devices.empty());
+    ask(backend::RemoveDevice{51712});
+    EXPECT_TRUE(got<backend::Done>()); // again, after a daemon that died between
+}
+
+TEST_F(DiskServiceTest, AnotherDomainsPagesAreNeverMapped)
+{
+    ask(disk(51712), image_file());
+    backend::Connect request = connect_request();
+    request.frontend = DomId{8};
+    ask(request);
+    EXPECT_TRUE(got<backend::Failed>());
+}
+
+TEST_F(DiskServiceTest, WhatItCannotDoItSays)
+{
+    ask(disk(1)); // no descriptor
+    EXPECT_TRUE(got<backend::Failed>());
+    ask(backend::AddNic{});
+    EXPECT_TRUE(got<backend::Failed>());
+    ask(connect_request());
+    EXPECT_TRUE(got<backend::Failed>());
+    ask(backend::SetLimits{});
+    EXPECT_TRUE(got<backend::Failed>());
+    ask(backend::GetStats{1});
+    EXPECT_TRUE(got<backend::Failed>());
+}
+
+TEST_F(DiskServiceTest, ShutdownAnswersOnceEverythingIsUnmapped)
+{
+    ask(disk(51712), image_file());
+    ask(disk(51728), image_file());
+    ask(connect_request());
+    ask(backend::Shutdown{});
+    EXPECT_TRUE(got<backend::Done>());
+    EXPECT_EQ(grants.mapped, 0u);
+    EXPECT_EQ(events.bound(), 0u);
+}
+
+} // namespace
+} // namespace zocalo::blk
