@@ -68,6 +68,7 @@ parse_indirect(Request request, const Slot& slot, const Layout& layout, const Li
 {
     const auto inner = field<std::uint8_t>(slot, offsetof(blkif_request_indirect, indirect_op));
     request.segments = field<std::uint16_t>(slot, offsetof(blkif_request_indirect, nr_segments));
+    request.wire_operation = inner; // Linux's frontend stops the disk if the answer says "indirect"
     if (!transfer(inner, request.operation) || request.segments == 0 ||
         request.segments > kMaxSegments ||
         (request.operation == Operation::write && limits.read_only))
@@ -98,6 +99,7 @@ parse(const Slot& slot, const Layout& layout, const Limits& limits, Segments seg
     if (field<std::uint8_t>(slot, offsetof(blkif_request, nr_segments)) != 0)
         return refuse(request);
     request.operation = Operation::flush;
+    request.sector = 0; // means nothing, so nothing of it travels on
     return request;
 }
 

@@ -55,7 +55,7 @@ using Segments = std::span<Segment, kMaxSegments>;
 
 struct Request {
     std::uint64_t id{};
-    std::uint8_t wire_operation{}; // echoed in the response
+    std::uint8_t wire_operation{}; // echoed in the response; of an indirect request the inner one
     Operation operation{};
     std::uint64_t sector{};
     std::uint32_t bytes{}; // of all segments; 0 until the table of an indirect one is read

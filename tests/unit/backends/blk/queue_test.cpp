@@ -102,7 +102,10 @@ TEST_F(QueueTest, AnIndirectWriteOfTheLargestSizeArrivesWhole)
     front.push(indirect(BLKIF_OP_WRITE, 3, 0, kMaxSegments, 900));
     queue.serve();
     image.finish_all();
-    EXPECT_EQ(status_of(3), BLKIF_RSP_OKAY);
+    const auto response = answer();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, BLKIF_RSP_OKAY);
+    EXPECT_EQ(response->operation, BLKIF_OP_WRITE); // Linux disables a disk that says "indirect"
     for (std::uint32_t i = 0; i < kMaxSegments; ++i)
         ASSERT_EQ(disk(i * 8), static_cast<std::byte>(i));
     EXPECT_EQ(counters.indirect_requests, 1u);
@@ -311,7 +314,7 @@ TEST_F(QueueTest, ARingRefilledWithNonsenseDoesNotHoldTheTurn)
         layout(backend::RingAbi::native)};
     const auto refill = [&big](std::uint32_t count) {
         for (std::uint32_t i = 0; i < count; ++i)
-            big.push_hidden(direct(BLKIF_OP_WRITE, i, 0, {{5, 0, 7}})); // page 5 is not granted
+            big.push_hidden(direct(BLKIF_OP_WRITE, 0, 0, {{5, 0, 7}})); // page 5 is not granted
         big.show();
     };
     refill(big.slots());
