@@ -76,8 +76,9 @@ def check_to_host(guest: Guest, driver: Talk):
     right = digest_of_data()
     for family, (host, _) in ADDRESSES.items():
         before = stats(driver)
-        listener = subprocess.Popen("busybox nc -l -p 5001 </dev/null | sha256sum", shell=True,
-                                    stdout=subprocess.PIPE, text=True)
+        # Its input stays open: at the end of it busybox's nc says goodbye, and the other one leaves.
+        listener = subprocess.Popen("busybox nc -l -p 5001 | sha256sum", shell=True, text=True,
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         time.sleep(0.5)
         start = time.monotonic()
         guest.sh(f"{DATA} | nc {host} 5001")
@@ -91,7 +92,7 @@ def check_to_guest(guest: Guest, driver: Talk):
     right = digest_of_data()
     for family, (_, inside) in ADDRESSES.items():
         before = stats(driver)
-        guest.console.send("nc -l -p 5002 </dev/null | sha256sum > /tmp/sum; echo GO''T $(cut -c1-64 /tmp/sum)")
+        guest.console.send("nc -l -p 5002 | sha256sum > /tmp/sum; echo GO''T $(cut -c1-64 /tmp/sum)")
         time.sleep(1)
         start = time.monotonic()
         run(f"{DATA} | busybox nc {inside} 5002")
