@@ -99,8 +99,6 @@ const char* describe_size(BuildFault fault)
         return "the kernel command line is too long";
     case BuildFault::bad_vcpu_count:
         return "the number of vCPUs is out of range";
-    case BuildFault::too_many_map_entries:
-        return "the memory map has too many entries";
     default:
         return "an unknown fault";
     }

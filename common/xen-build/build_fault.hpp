@@ -53,7 +53,6 @@ enum class BuildFault {
     initrd_too_large,
     command_line_too_long,
     bad_vcpu_count,
-    too_many_map_entries,
 };
 
 // What is wrong, as the middle of a sentence: "kernel /x: <text>". Never null.

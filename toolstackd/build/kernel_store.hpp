@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // KernelStore: kernels by path, unpacked once. The unpacked file is kept in a folder under the
-// SHA-256 of what was unpacked, so that the next boot of the host finds it too; an open, private
-// copy is kept in memory's place for this process, so that planning and loading see the same bytes
-// whatever happens to the original. A damaged or missing cache entry is made again; an unusable
-// folder only costs time.
+// SHA-256 of the packed one, so that the next process finds it too, and kept open here, so that
+// planning and loading see the same bytes whatever happens to the original. A damaged or missing
+// cache entry is made again; an unusable folder only costs time.
 #pragma once
 
 #include "common/error/error.hpp"

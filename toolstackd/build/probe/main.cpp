@@ -164,7 +164,6 @@ int watch(XenctrlPort& port, DomId id, const Options& options, const BuiltDomain
     return result;
 }
 
-// A second, quicker build shows what a warm cache is worth.
 void report(const char* what, double ms, std::uint64_t calls)
 {
     std::fprintf(stderr, "probe: %s took %.1f ms and %lu hypercalls\n", what, ms, calls);

@@ -106,7 +106,7 @@ TEST(KernelImage, KeepsTheFirstOfTwoEqualNotes)
 TEST(BuildFault, EveryValueHasASentenceOfItsOwn)
 {
     std::vector<std::string> seen;
-    for (int i = 0; i <= static_cast<int>(BuildFault::too_many_map_entries); ++i) {
+    for (int i = 0; i <= static_cast<int>(BuildFault::bad_vcpu_count); ++i) {
         const std::string text = describe(static_cast<BuildFault>(i));
         EXPECT_EQ(std::count(seen.begin(), seen.end(), text), 0) << text;
         seen.push_back(text);

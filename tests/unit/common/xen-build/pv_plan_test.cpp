@@ -104,7 +104,7 @@ TEST(PvPlan, HoldsItsInvariantsFromTinyToHugeGuests)
 {
     const KernelImage apart = with_notes(linux_notes());
     const KernelImage mapped = with_notes(minimal_notes(kVirtBase, kVirtBase + kKernelAt));
-    for (std::uint64_t mib : {32, 33, 64, 127, 256, 1000, 4096, 65536, 1 << 20})
+    for (std::uint64_t mib : {32u, 33u, 64u, 127u, 256u, 1000u, 4096u, 65536u, 1u << 20})
         for (std::uint64_t initrd : {0ULL, 1ULL, 4096ULL, 3ULL << 20}) {
             const PvRequest request{.pages = mib << 8, .initrd_bytes = initrd, .cmdline_bytes = 3};
             const auto plan = plan_pv(apart, request);

@@ -53,7 +53,7 @@ void check_invariants(const PvhPlan& plan, const PvhRequest& request)
 TEST(PvhPlan, PutsRamAroundTheHole)
 {
     const KernelImage image = linux_image();
-    for (const std::uint64_t mib : {32, 256, 3839, 3840, 3841, 4096, 65536, 1 << 20})
+    for (const std::uint64_t mib : {32u, 256u, 3839u, 3840u, 3841u, 4096u, 65536u, 1u << 20})
         for (const std::uint64_t initrd : {0ULL, 1ULL, 7ULL << 20}) {
             const PvhRequest request{
                 .pages = mib * kMib, .vcpus = 3, .initrd_bytes = initrd, .cmdline_bytes = 100};

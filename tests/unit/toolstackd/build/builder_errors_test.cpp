@@ -51,7 +51,7 @@ TEST_P(Errors, TooLittleHostMemorySaysSo)
 
 TEST_P(Errors, FragmentedHostMemoryIsUsedPageByPage)
 {
-    for (const std::uint64_t large : {0, 1, 5}) {
+    for (const std::uint64_t large : {0u, 1u, 5u}) {
         BuiltGuest guest{GetParam()};
         guest.xen.large_extents = large;
         const auto built = guest.run();
