@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolstackd/domain/doctor.hpp"
+
+#include "toolstackd/domain/refs.hpp"
+#include "toolstackd/domain/tree.hpp"
+#include "toolstackd/sys/failpoint.hpp"
+
+#include <set>
+
+namespace zocalo::toolstack {
+namespace {
+
+struct Leak {
+    rpc::Uuid uuid; // whose backend still runs
+    DomId domid;    // whose nodes are left, when there is no uuid
+    bool process{};
+    std::string text;
+};
+
+bool lives(const Context& ctx, const rpc::Uuid& uuid)
+{
+    const Record* record = ctx.book.find(uuid);
+    return record != nullptr && record->live();
+}
+
+// Frontend and backend directories of domids that no domain has.
+Answer<std::vector<Leak>> find_leaks(Context& ctx)
+{
+    auto remains = co_await ctx.devices.survey();
+    if (!remains)
+        co_return remains.error();
+    auto all = co_await ctx.hv.list();
+    if (!all)
+        co_return all.error();
+    std::set<DomId> there;
+    for (const LiveDomain& live : *all)
+        there.insert(live.domid);
+    for (const auto& [uuid, record] : ctx.book.records())
+        if (record.live() && record.instance.domid >= 0)
+            there.insert(record.domid());
+    std::vector<Leak> leaks;
+    for (const auto& process : remains->processes)
+        if (!lives(ctx, process.uuid))
+            leaks.push_back(
+                {process.uuid,
+                 {},
+                 true,
+                 "backend process " + std::to_string(process.pid) + " serves domain " +
+                     rpc::text(process.uuid) + ", which does not run"}
+            );
+    std::set<DomId> stale(remains->frontends.begin(), remains->frontends.end());
+    stale.insert(remains->backends.begin(), remains->backends.end());
+    for (const DomId domid : stale)
+        if (!there.contains(domid))
+            leaks.push_back(
+                {{},
+                 domid,
+                 false,
+                 "xenstore holds device nodes of domain " + std::to_string(domid.value) +
+                     ", which does not exist"}
+            );
+    co_return leaks;
+}
+
+rpc::FindingView
+finding(std::string severity, std::string check, std::string text, std::string next)
+{
+    return {std::move(severity), std::move(check), std::move(text), std::move(next)};
+}
+
+void examine_records(Context& ctx, std::vector<rpc::FindingView>& findings)
+{
+    for (const auto& [uuid, record] : ctx.book.records()) {
+        if (!record.unknown.empty())
+            findings.push_back(finding(
+                "error",
+                "domain",
+                record.domain.name + ": its state is unknown: " + record.unknown,
+                "check that xenstored runs and that this is a Xen host"
+            ));
+        const bool lingers = record.instance.phase == Phase::ending && record.seen &&
+                             record.seen->dying &&
+                             ctx.clock.now_ms() - record.instance.exit_ms > 10'000;
+        if (lingers)
+            findings.push_back(finding(
+                "warning",
+                "dying",
+                record.domain.name + ": Xen still keeps domain " +
+                    std::to_string(record.instance.domid) + ": something maps its memory",
+                "look for processes that serve it; it is cleaned up when they let go"
+            ));
+        if (record.instance.phase == Phase::none && !record.domain.reason.empty())
+            findings.push_back(
+                finding("warning", "start", record.domain.name + ": " + record.domain.reason, "")
+            );
+    }
+}
+
+} // namespace
+
+Answer<std::vector<rpc::FindingView>> examine(Context& ctx)
+{
+    std::vector<rpc::FindingView> findings;
+    if (!ctx.store.up())
+        findings.push_back(finding(
+            "error", "xenstored", "xenstored does not answer", "`systemctl status xenstored`"
+        ));
+    auto leaks = co_await find_leaks(ctx);
+    if (!leaks)
+        findings.push_back(finding(
+            "error",
+            "survey",
+            "what is there could not be found out: " + leaks.error().what,
+            leaks.error().next
+        ));
+    else
+        for (const Leak& leak : *leaks)
+            findings.push_back(finding("warning", "leak", leak.text, "`zl doctor --repair`"));
+    examine_records(ctx, findings);
+    if (findings.empty())
+        findings.push_back(finding("ok", "all", "nothing is wrong", ""));
+    co_return findings;
+}
+
+Answer<Unit> repair(Context& ctx)
+{
+    auto leaks = co_await find_leaks(ctx);
+    if (!leaks)
+        co_return leaks.error();
+    std::vector<StoreChange> changes;
+    for (const Leak& leak : *leaks) {
+        if (leak.process) {
+            failpoint("devices.release_all:before");
+            auto freed = co_await ctx.devices.release_all(leak.uuid, leak.domid);
+            failpoint("devices.release_all:after");
+            if (!freed)
+                co_return freed.error();
+            continue;
+        }
+        const std::string number = std::to_string(leak.domid.value);
+        for (const char* kind : {"vbd", "vif"})
+            changes.push_back(
+                {StoreChange::Kind::remove,
+                 std::string("/local/domain/0/backend/") + kind + "/" + number,
+                 {},
+                 {}}
+            );
+        changes.push_back({StoreChange::Kind::remove, domain_path(leak.domid), {}, {}});
+        changes.push_back({StoreChange::Kind::remove, "/libxl/" + number, {}, {}});
+    }
+    if (changes.empty())
+        co_return Unit{};
+    failpoint("store.repair:before");
+    auto removed = co_await ctx.store.commit(std::move(changes), {});
+    failpoint("store.repair:after");
+    co_return removed;
+}
+
+} // namespace zocalo::toolstack

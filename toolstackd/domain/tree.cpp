@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolstackd/domain/tree.hpp"
+
+namespace zocalo::toolstack {
+namespace {
+
+using Kind = StoreChange::Kind;
+
+std::string number(std::uint64_t n)
+{
+    return std::to_string(n);
+}
+
+// Bytes the console's reader in dom0 may buffer, as libxl announces it.
+constexpr std::uint64_t kConsoleLimit = 1'048'576;
+
+// Builds the list; `guest_reads` and `guest_owns` are the two permissions a guest ever gets.
+class Nodes {
+  public:
+    explicit Nodes(DomId domid)
+        : guest_reads_{"n0", "r" + number(domid.value)}, guest_owns_{"n" + number(domid.value)}
+    {
+    }
+    void remove(std::string path) { add(Kind::remove, std::move(path), {}, {}); }
+    void hidden(std::string path) { add(Kind::mkdir, std::move(path), {}, {"n0"}); }
+    void readable(std::string path) { add(Kind::mkdir, std::move(path), {}, guest_reads_); }
+    void owned(std::string path) { add(Kind::mkdir, std::move(path), {}, guest_owns_); }
+    void write(std::string path, std::string value)
+    {
+        add(Kind::write, std::move(path), std::move(value), {});
+    }
+    std::vector<StoreChange> take() { return std::move(changes_); }
+
+  private:
+    void add(Kind kind, std::string path, std::string value, Permissions permissions)
+    {
+        changes_.push_back({kind, std::move(path), std::move(value), std::move(permissions)});
+    }
+    Permissions guest_reads_, guest_owns_;
+    std::vector<StoreChange> changes_;
+};
+
+void add_vm(
+    Nodes& nodes, const rpc::Uuid& uuid, const rpc::DomainConfig& config, std::int64_t now_ms
+)
+{
+    const std::string vm = vm_path(uuid);
+    nodes.remove(vm);
+    nodes.readable(vm);
+    nodes.write(vm + "/uuid", rpc::text(uuid));
+    nodes.write(vm + "/name", config.name);
+    nodes.write(vm + "/image/ostype", config.type == rpc::GuestType::pv ? "linux" : "hvm");
+    nodes.write(vm + "/image/kernel", config.kernel);
+    if (!config.ramdisk.empty())
+        nodes.write(vm + "/image/ramdisk", config.ramdisk);
+    nodes.write(vm + "/image/cmdline", config.cmdline);
+    nodes.write(
+        vm + "/start_time",
+        number(static_cast<std::uint64_t>(now_ms / 1000)) + "." +
+            number(static_cast<std::uint64_t>(now_ms % 1000 / 10))
+    );
+}
+
+// libxl's layout: directories a guest reads, and those few it may write.
+void add_guest_directories(Nodes& nodes, const std::string& path)
+{
+    for (const char* name : {"/cpu", "/memory", "/device", "/control"})
+        nodes.readable(path + name);
+    for (const char* name :
+         {"/control/shutdown",
+          "/control/feature-poweroff",
+          "/control/feature-reboot",
+          "/control/feature-suspend",
+          "/control/sysrq",
+          "/device/suspend/event-channel",
+          "/data",
+          "/drivers",
+          "/feature",
+          "/attr",
+          "/error"})
+        nodes.owned(path + name);
+    nodes.write(path + "/control/platform-feature-multiprocessor-suspend", "1");
+    nodes.write(path + "/control/platform-feature-xs_reset_watches", "1");
+}
+
+void add_console(Nodes& nodes, const std::string& path, const Wiring& wiring)
+{
+    const std::string console = path + "/console";
+    nodes.readable(console);
+    nodes.write(console + "/ring-ref", number(wiring.console_frame));
+    nodes.write(console + "/port", number(wiring.console_port.value));
+    nodes.write(console + "/limit", number(kConsoleLimit));
+    nodes.write(console + "/type", kConsoleType);
+    nodes.write(console + "/output", "pty");
+}
+
+} // namespace
+
+std::string domain_path(DomId domid)
+{
+    return "/local/domain/" + number(domid.value);
+}
+
+std::string vm_path(const rpc::Uuid& uuid)
+{
+    return "/vm/" + rpc::text(uuid);
+}
+
+std::vector<StoreChange> domain_tree(
+    const rpc::Uuid& uuid,
+    DomId domid,
+    const rpc::DomainConfig& config,
+    const Wiring& wiring,
+    std::int64_t now_ms
+)
+{
+    const std::string path = domain_path(domid);
+    const std::string libxl = "/libxl/" + number(domid.value);
+    Nodes nodes(domid);
+    nodes.remove(path);
+    nodes.readable(path);
+    add_vm(nodes, uuid, config, now_ms);
+    nodes.remove(libxl);
+    nodes.hidden(libxl);
+    nodes.write(libxl + "/type", config.type == rpc::GuestType::pv ? "pv" : "pvh");
+    nodes.write(libxl + "/dm-version", "qemu_xen");
+    nodes.write(path + "/vm", vm_path(uuid));
+    nodes.write(path + "/name", config.name);
+    nodes.write(path + "/domid", number(domid.value));
+    add_guest_directories(nodes, path);
+    nodes.write(path + "/memory/static-max", number(config.maxmem_mib * 1024));
+    nodes.write(path + "/memory/target", number(config.memory_mib * 1024));
+    nodes.write(path + "/memory/videoram", "0");
+    nodes.write(path + "/store/ring-ref", number(wiring.store_frame));
+    nodes.write(path + "/store/port", number(wiring.store_port.value));
+    add_console(nodes, path, wiring);
+    auto changes = nodes.take();
+    for (StoreChange& change : vcpu_nodes(domid, config.vcpus, config.maxvcpus))
+        changes.push_back(std::move(change));
+    return changes;
+}
+
+StoreGuard owner_guard(const rpc::Uuid& uuid, DomId domid)
+{
+    return {.path = domain_path(domid) + "/vm", .value = vm_path(uuid), .absent = false};
+}
+
+std::vector<StoreChange> tree_removal(const rpc::Uuid& uuid, DomId domid)
+{
+    Nodes nodes(domid);
+    nodes.remove(vm_path(uuid));
+    nodes.remove("/libxl/" + number(domid.value));
+    nodes.remove(domain_path(domid));
+    return nodes.take();
+}
+
+std::vector<StoreChange> rename_nodes(const rpc::Uuid& uuid, DomId domid, const std::string& name)
+{
+    Nodes nodes(domid);
+    nodes.write(domain_path(domid) + "/name", name);
+    nodes.write(vm_path(uuid) + "/name", name);
+    return nodes.take();
+}
+
+std::vector<StoreChange> vcpu_nodes(DomId domid, std::uint32_t online, std::uint32_t max)
+{
+    Nodes nodes(domid);
+    for (std::uint32_t i = 0; i < max; ++i)
+        nodes.write(
+            domain_path(domid) + "/cpu/" + number(i) + "/availability",
+            i < online ? "online" : "offline"
+        );
+    return nodes.take();
+}
+
+} // namespace zocalo::toolstack
