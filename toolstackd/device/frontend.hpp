@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// read_frontend: what a frontend wrote into its directory, as a checked request to connect. Reads a
+// bounded number of keys, whatever the guest put there.
+#pragma once
+
+#include "common/backend-ctl/messages.hpp"
+#include "toolstackd/device/devices.hpp"
+#include "toolstackd/xenstore/store.hpp"
+
+#include <string>
+
+namespace zocalo::toolstack {
+
+Answer<backend::Connect>
+read_frontend(Store& store, DeviceKey device, DomId domid, std::string directory);
+
+} // namespace zocalo::toolstack

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolstackd/device/launcher.hpp"
+
+#include "toolstackd/device/scope.hpp"
+#include "toolstackd/sys/log.hpp"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace zocalo::toolstack {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::array kKinds{DeviceKind::disk, DeviceKind::nic};
+
+std::string program_name(DeviceKind kind)
+{
+    return kind == DeviceKind::disk ? "zocalo-blkback" : "zocalo-netback";
+}
+
+std::string mark(const rpc::Uuid& uuid, DeviceKind kind)
+{
+    return program_name(kind) + "@" + rpc::text(uuid);
+}
+
+UniqueFd pidfd_of(pid_t pid)
+{
+    return UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+}
+
+// argv[0] of a process, empty when it is gone.
+std::string first_argument(const std::string& pid)
+{
+    std::ifstream file("/proc/" + pid + "/cmdline", std::ios::binary);
+    std::string text;
+    std::getline(file, text, '\0');
+    return text;
+}
+
+std::optional<DeviceRemains::Process> marked_process(const std::string& pid)
+{
+    DeviceRemains::Process process;
+    const auto [end, error] = std::from_chars(pid.data(), pid.data() + pid.size(), process.pid);
+    if (error != std::errc{} || end != pid.data() + pid.size())
+        return std::nullopt;
+    const std::string argument = first_argument(pid);
+    const std::size_t at = argument.find('@');
+    if (at == std::string::npos)
+        return std::nullopt;
+    const auto uuid = rpc::parse_uuid(std::string_view(argument).substr(at + 1));
+    if (!uuid)
+        return std::nullopt;
+    process.uuid = *uuid;
+    for (const DeviceKind kind : kKinds) {
+        process.kind = kind;
+        std::error_code failed;
+        const std::string file = fs::read_symlink("/proc/" + pid + "/exe", failed).filename();
+        // The name alone proves nothing; anybody may choose his argv[0]. " (deleted)" follows the
+        // file's name after an upgrade.
+        if (argument == mark(*uuid, kind) && file.starts_with(program_name(kind)))
+            return process;
+    }
+    return std::nullopt;
+}
+
+bool wait_end(const UniqueFd& pidfd, std::chrono::milliseconds limit)
+{
+    pollfd ready{pidfd.get(), POLLIN, 0};
+    return ::poll(&ready, 1, static_cast<int>(limit.count())) == 1;
+}
+
+// Out of the way of the numbers the child gets them under.
+Outcome<UniqueFd> above(UniqueFd fd, const std::string& what)
+{
+    if (!fd)
+        return system_error("cannot open " + what, errno);
+    UniqueFd high{::fcntl(fd.get(), F_DUPFD_CLOEXEC, 64)};
+    if (!high)
+        return system_error("cannot open " + what, errno);
+    return high;
+}
+
+struct SpawnSetup {
+    SpawnSetup()
+    {
+        posix_spawn_file_actions_init(&files);
+        posix_spawnattr_init(&attributes);
+    }
+    ~SpawnSetup()
+    {
+        posix_spawn_file_actions_destroy(&files);
+        posix_spawnattr_destroy(&attributes);
+    }
+    SpawnSetup(const SpawnSetup&) = delete;
+    SpawnSetup& operator=(const SpawnSetup&) = delete;
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+};
+
+// Its own session, default signals, an empty environment, stdin closed to the world, 3 to 5 as
+// backends/common/process.hpp wants them.
+Outcome<pid_t>
+spawn(const std::string& program, std::vector<std::string> arguments, const std::array<int, 3>& fds)
+{
+    SpawnSetup setup;
+    posix_spawn_file_actions_addopen(&setup.files, 0, "/dev/null", O_RDONLY, 0);
+    for (int i = 0; i < 3; ++i)
+        posix_spawn_file_actions_adddup2(&setup.files, fds[static_cast<std::size_t>(i)], 3 + i);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&setup.attributes, &none);
+    posix_spawnattr_setsigdefault(&setup.attributes, &all);
+    posix_spawnattr_setflags(
+        &setup.attributes,
+        static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
+    );
+    std::vector<char*> argv;
+    for (std::string& argument : arguments)
+        argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    std::array<char*, 1> environment{};
+    pid_t pid{};
+    const int error = posix_spawn(
+        &pid, program.c_str(), &setup.files, &setup.attributes, argv.data(), environment.data()
+    );
+    if (error != 0)
+        return system_error("cannot start " + program, error, "is the package installed whole?");
+    return pid;
+}
+
+sockaddr_un address_of(const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    return address;
+}
+
+} // namespace
+
+ProcessLauncher::ProcessLauncher(LauncherOptions options) : options_(std::move(options)) {}
+
+std::string ProcessLauncher::socket_path(const rpc::Uuid& uuid, DeviceKind kind) const
+{
+    return options_.directory + "/" + rpc::text(uuid) +
+           (kind == DeviceKind::disk ? "-blk.sock" : "-net.sock");
+}
+
+std::string ProcessLauncher::program(DeviceKind kind) const
+{
+    const std::string& set = options_.programs[kind == DeviceKind::disk ? 0 : 1];
+    if (!set.empty())
+        return set;
+    const std::string libexec = "/usr/libexec/zocalo/" + program_name(kind);
+    return ::access(libexec.c_str(), X_OK) == 0 ? libexec : "/usr/lib/zocalo/" + program_name(kind);
+}
+
+Outcome<UniqueFd> ProcessLauncher::listen(const std::string& path) const
+{
+    std::error_code failed;
+    fs::create_directories(options_.directory, failed);
+    ::chmod(options_.directory.c_str(), 0700);
+    ::unlink(path.c_str());
+    UniqueFd fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+    const sockaddr_un address = address_of(path);
+    const mode_t before = ::umask(0177);
+    const bool bound =
+        fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    ::umask(before);
+    if (!bound || ::listen(fd.get(), 8) != 0)
+        return system_error("cannot listen on " + path, errno);
+    return fd;
+}
+
+Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, DomId domid)
+{
+    TRY(end(uuid, kind, std::chrono::milliseconds{0}));
+    UniqueFd listening = TRY(listen(socket_path(uuid, kind)));
+    const UniqueFd socket = TRY(above(std::move(listening), "the socket"));
+    const UniqueFd events = TRY(above(
+        UniqueFd{::open(options_.event_channels.c_str(), O_RDWR | O_CLOEXEC)},
+        options_.event_channels
+    ));
+    const UniqueFd grants =
+        TRY(above(UniqueFd{::open(options_.grants.c_str(), O_RDWR | O_CLOEXEC)}, options_.grants));
+    std::vector<std::string> arguments{
+        mark(uuid, kind),
+        "--domain=" + std::to_string(domid.value),
+        "--listen-fd=3",
+        "--evtchn-fd=4",
+        "--gntdev-fd=5"};
+    if (options_.uid != 0) {
+        arguments.push_back("--uid=" + std::to_string(options_.uid));
+        arguments.push_back("--gid=" + std::to_string(options_.gid));
+    }
+    const pid_t pid =
+        TRY(spawn(program(kind), std::move(arguments), {socket.get(), events.get(), grants.get()}));
+    {
+        const std::lock_guard lock(mutex_);
+        children_.push_back(pid);
+    }
+    if (!options_.scopes)
+        return Unit{};
+    const std::string scope = std::string("zocalo-") +
+                              (kind == DeviceKind::disk ? "blk-" : "net-") + rpc::text(uuid) +
+                              ".scope";
+    if (auto moved = move_to_scope(scope, pid, mark(uuid, kind)); !moved)
+        log_warning("backend stays in the daemon's control group: " + describe(moved.error()));
+    return Unit{};
+}
+
+Outcome<UniqueFd> ProcessLauncher::connect(const rpc::Uuid& uuid, DeviceKind kind)
+{
+    const std::string path = socket_path(uuid, kind);
+    UniqueFd fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    const sockaddr_un address = address_of(path);
+    if (fd &&
+        ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+        return fd;
+    Error error = system_error("cannot reach the backend at " + path, errno);
+    error.code = Code::unreachable;
+    return error;
+}
+
+Outcome<Unit>
+ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace)
+{
+    for (const DeviceRemains::Process& process : TRY(find())) {
+        if (process.uuid != uuid || process.kind != kind)
+            continue;
+        const UniqueFd pidfd = pidfd_of(process.pid);
+        // Looked at again: the number may have got a new owner before pidfd_open.
+        if (!pidfd || !marked_process(std::to_string(process.pid)))
+            continue;
+        if (!wait_end(pidfd, grace)) {
+            ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+            if (!wait_end(pidfd, std::chrono::seconds{10}))
+                return Error{
+                    Code::timeout,
+                    "backend process " + std::to_string(process.pid) + " does not die",
+                    "it waits for storage; look at `dmesg`"};
+        }
+    }
+    reap();
+    ::unlink(socket_path(uuid, kind).c_str());
+    return Unit{};
+}
+
+// Children of ours leave their status behind; those of an earlier daemon are init's.
+void ProcessLauncher::reap()
+{
+    const std::lock_guard lock(mutex_);
+    std::erase_if(children_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+}
+
+Outcome<std::vector<DeviceRemains::Process>> ProcessLauncher::find()
+{
+    std::vector<DeviceRemains::Process> processes;
+    std::error_code failed;
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc", failed))
+        if (const auto process = marked_process(entry.path().filename()))
+            processes.push_back(*process);
+    if (failed)
+        return Error{Code::failed, "cannot read /proc: " + failed.message(), {}};
+    return processes;
+}
+
+} // namespace zocalo::toolstack

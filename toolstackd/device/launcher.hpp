@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// BackendLauncher: starts, finds and ends backend processes. A process belongs to a domain's uuid
+// and a kind; it outlives the daemon, and its socket's path is how it is reached again. All calls
+// but connect() block and run on a pool. An interface, so that tests play the backend themselves.
+#pragma once
+
+#include "common/posix/unique_fd.hpp"
+#include "toolstackd/device/devices.hpp"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace zocalo::toolstack {
+
+class BackendLauncher {
+  public:
+    virtual ~BackendLauncher() = default;
+
+    // A new process; one that is left over from before is killed.
+    virtual Outcome<Unit> start(const rpc::Uuid& uuid, DeviceKind kind, DomId domid) = 0;
+    // A connection to the process's control socket; Code::unreachable when there is none.
+    virtual Outcome<UniqueFd> connect(const rpc::Uuid& uuid, DeviceKind kind) = 0;
+    // Makes sure that it is gone, by SIGKILL after `grace`, and removes its socket. Idempotent.
+    virtual Outcome<Unit>
+    end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace) = 0;
+    virtual Outcome<std::vector<DeviceRemains::Process>> find() = 0;
+};
+
+struct LauncherOptions {
+    std::string directory{"/run/zocalo/backends"};
+    std::array<std::string, 2> programs; // of disk and nic; empty: where the package puts them
+    unsigned uid{}, gid{};               // what the process becomes; 0: it stays root
+    std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
+    bool scopes{true}; // move each process into a systemd scope of its own, when systemd runs
+};
+
+// Processes of zocalo-blkback and zocalo-netback: argv[0] is "zocalo-blkback@UUID", the mark by
+// which they are found; they are handed a listening socket and the two devices of Xen.
+class ProcessLauncher final : public BackendLauncher {
+  public:
+    explicit ProcessLauncher(LauncherOptions options);
+
+    Outcome<Unit> start(const rpc::Uuid& uuid, DeviceKind kind, DomId domid) override;
+    Outcome<UniqueFd> connect(const rpc::Uuid& uuid, DeviceKind kind) override;
+    Outcome<Unit>
+    end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace) override;
+    Outcome<std::vector<DeviceRemains::Process>> find() override;
+
+  private:
+    std::string socket_path(const rpc::Uuid& uuid, DeviceKind kind) const;
+    Outcome<UniqueFd> listen(const std::string& path) const;
+    std::string program(DeviceKind kind) const;
+
+    void reap();
+
+    LauncherOptions options_;
+    std::mutex mutex_;
+    std::vector<pid_t> children_; // not reaped yet
+};
+
+} // namespace zocalo::toolstack

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolstackd/device/xen_devices.hpp"
+
+#include "toolstackd/device/image.hpp"
+#include "toolstackd/sys/bridge.hpp"
+#include "toolstackd/sys/deadline.hpp"
+#include "toolstackd/sys/failpoint.hpp"
+#include "toolstackd/sys/log.hpp"
+#include "toolstackd/sys/netlink.hpp"
+#include "toolstackd/sys/tap.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace zocalo::toolstack {
+namespace asio = boost::asio;
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = StoreChange::Kind;
+
+constexpr auto kOpenLimit = 30s;
+// A backend that dies more often than so in a minute is left dead.
+constexpr std::size_t kDeaths = 3;
+constexpr auto kDeathsIn = 60s;
+
+Outcome<std::array<std::uint8_t, 6>> mac_of(const rpc::NicConfig& nic)
+{
+    std::array<std::uint8_t, 6> mac{};
+    if (nic.mac.size() != 17)
+        return Error{Code::usage, "'" + nic.mac + "' is no MAC address", {}};
+    for (std::size_t i = 0; i < mac.size(); ++i) {
+        const std::string digits = nic.mac.substr(3 * i, 2);
+        if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+            return Error{Code::usage, "'" + nic.mac + "' is no MAC address", {}};
+        mac[i] = static_cast<std::uint8_t>(std::stoul(digits, nullptr, 16));
+    }
+    return mac;
+}
+
+} // namespace
+
+Outcome<std::vector<UniqueFd>> open_nic(const rpc::NicConfig& nic, const std::string& vifname)
+{
+    Tap tap = TRY(create_tap(vifname));
+    Netlink netlink = TRY(Netlink::open());
+    BridgePort port;
+    port.link = tap.name;
+    port.bridge = nic.bridge;
+    port.mtu = nic.mtu;
+    TRY(attach_port(netlink, port));
+    return std::move(tap.queues);
+}
+
+XenDevices::XenDevices(
+    asio::any_io_executor executor,
+    Store& store,
+    std::shared_ptr<BackendLauncher> launcher,
+    OpenNic nics
+)
+    : executor_(std::move(executor)), store_(store), launcher_(std::move(launcher)),
+      open_nic_(std::move(nics)), pool_("devices", 4)
+{
+}
+
+// The processes stay: guests outlive the daemon.
+XenDevices::~XenDevices()
+{
+    *alive_ = false;
+    for (auto& [uuid, domain] : domains_) {
+        for (auto& [kind, backend] : domain.backends)
+            backend->set_handlers({});
+        for (auto& [key, session] : domain.sessions)
+            session->stop();
+    }
+}
+
+XenDevices::Domain& XenDevices::domain_of(const DeviceOwner& owner)
+{
+    Domain& domain = domains_[owner.uuid];
+    if (domain.owner.domid != owner.domid) {
+        for (auto& [key, session] : domain.sessions)
+            session->stop();
+        domain = {};
+    }
+    domain.owner = owner;
+    return domain;
+}
+
+std::shared_ptr<Session> XenDevices::session_of(const rpc::Uuid& uuid, DeviceKey device) const
+{
+    const auto domain = domains_.find(uuid);
+    if (domain == domains_.end())
+        return nullptr;
+    const auto session = domain->second.sessions.find(device);
+    return session == domain->second.sessions.end() ? nullptr : session->second;
+}
+
+Answer<std::shared_ptr<Backend>>
+XenDevices::backend_of(DeviceOwner owner, DeviceKind kind, bool may_start)
+{
+    std::shared_ptr<Backend>& slot = domain_of(owner).backends[kind];
+    if (!slot) {
+        slot =
+            std::make_shared<Backend>(executor_, launcher_, pool_, owner.uuid, kind, owner.domid);
+        slot->set_handlers(
+            {[this, uuid = owner.uuid, kind](const backend::Event& event) {
+                 handle(uuid, kind, event);
+             },
+             [this, uuid = owner.uuid, kind](const std::string& why) { lost(uuid, kind, why); }}
+        );
+    }
+    const std::shared_ptr<Backend> backend = slot;
+    auto opened = co_await backend->open(may_start);
+    if (!opened)
+        co_return opened.error();
+    co_return backend;
+}
+
+// Opens what the device needs of the host and hands it to the process.
+Answer<backend::Ready>
+XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfig config)
+{
+    const std::string name = device_name(owner.domid, config);
+    const std::string label = owner.name + " " + name;
+    if (const auto* disk = std::get_if<rpc::DiskConfig>(&config)) {
+        std::function<Outcome<std::shared_ptr<UniqueFd>>()> work =
+            [copy = *disk]() -> Outcome<std::shared_ptr<UniqueFd>> {
+            return std::make_shared<UniqueFd>(TRY(open_image(copy)));
+        };
+        auto image = co_await within<std::shared_ptr<UniqueFd>>(
+            executor_, pool_, kOpenLimit, "opening " + disk->target, std::move(work)
+        );
+        if (!image)
+            co_return image.error();
+        backend::AddDisk request;
+        request.device = disk->devid.value_or(0);
+        request.read_only = disk->readonly;
+        request.cdrom = disk->cdrom;
+        request.label = label.substr(0, backend::kMaxValueBytes);
+        co_return co_await backend->add_disk(std::move(request), std::move(**image));
+    }
+    const auto& nic = std::get<rpc::NicConfig>(config);
+    auto mac = mac_of(nic);
+    if (!mac)
+        co_return mac.error();
+    using Taps = std::shared_ptr<std::vector<UniqueFd>>;
+    std::function<Outcome<Taps>()> work = [open = open_nic_, nic, name]() -> Outcome<Taps> {
+        return std::make_shared<std::vector<UniqueFd>>(TRY(open(nic, name)));
+    };
+    failpoint("device.tap.before");
+    auto taps =
+        co_await within<Taps>(executor_, pool_, kOpenLimit, "opening " + name, std::move(work));
+    failpoint("device.tap.after");
+    if (!taps)
+        co_return taps.error();
+    backend::AddNic request;
+    request.device = nic.devid.value_or(0);
+    request.mac = *mac;
+    request.mtu = nic.mtu.value_or(1500);
+    request.queues = static_cast<std::uint32_t>((*taps)->size());
+    request.label = label.substr(0, backend::kMaxValueBytes);
+    co_return co_await backend->add_nic(std::move(request), std::move(**taps));
+}
+
+Answer<std::vector<StoreChange>>
+XenDevices::prepare(const DeviceOwner& owner_ref, std::vector<DeviceConfig> devices)
+{
+    const DeviceOwner owner = owner_ref;
+    std::vector<StoreChange> changes;
+    for (const DeviceConfig& config : devices) {
+        const DeviceKey key = key_of(config);
+        auto backend = co_await backend_of(owner, key.kind, true);
+        if (!backend)
+            co_return backend.error();
+        const std::shared_ptr<Backend> process = *backend;
+        if (process->device(key.devid) == nullptr) {
+            auto ready = co_await add(process, owner, config);
+            if (!ready)
+                co_return ready.error();
+        }
+        const backend::Device* device = process->device(key.devid);
+        if (device == nullptr)
+            co_return Error{Code::failed, "the backend process died at once", "see the journal"};
+        const std::string name = device_name(owner.domid, config);
+        for (StoreChange& change : device_nodes(owner, config, name, device->features))
+            changes.push_back(std::move(change));
+    }
+    co_return changes;
+}
+
+Answer<Unit> XenDevices::follow(const DeviceOwner& owner_ref, std::vector<DeviceConfig> devices)
+{
+    const DeviceOwner owner = owner_ref;
+    for (const DeviceConfig& config : devices) {
+        const DeviceKey key = key_of(config);
+        if (session_of(owner.uuid, key) != nullptr)
+            continue;
+        auto backend = co_await backend_of(owner, key.kind, false);
+        const bool dead = !backend && backend.error().code == Code::unreachable;
+        if (!backend && !dead)
+            co_return backend.error();
+        const std::shared_ptr<Backend> process = domain_of(owner).backends[key.kind];
+        const auto session = std::make_shared<Session>(
+            executor_,
+            store_,
+            process,
+            owner,
+            config,
+            [this, alive = alive_, uuid = owner.uuid, key](
+                const std::string& kind, const std::string& text
+            ) {
+                if (*alive)
+                    tell(uuid, key, kind, text);
+            }
+        );
+        auto begun = co_await session->begin();
+        if (!begun)
+            co_return begun.error();
+        domain_of(owner).sessions[key] = session;
+        if (dead)
+            lost(owner.uuid, key.kind, "it was gone when the daemon started");
+    }
+    co_return Unit{};
+}
+
+Answer<Unit>
+XenDevices::wait_connected(const rpc::Uuid& uuid, DeviceKey device, std::chrono::milliseconds limit)
+{
+    const auto session = session_of(uuid, device);
+    if (!session)
+        co_return Error{Code::not_found, "the domain has no such device", {}};
+    co_return co_await session->wait_connected(limit);
+}
+
+Answer<Unit> XenDevices::detach(
+    const DeviceOwner& owner_ref, DeviceKey device, bool force, std::chrono::milliseconds limit
+)
+{
+    const DeviceOwner owner = owner_ref;
+    const auto session = session_of(owner.uuid, device);
+    if (session) {
+        auto done = co_await session->detach(force, limit);
+        if (!done)
+            co_return done;
+        session->stop();
+        domain_of(owner).sessions.erase(device);
+        co_return Unit{};
+    }
+    // Prepared but never followed: only the process knows it.
+    auto backend = co_await backend_of(owner, device.kind, false);
+    if (!backend && backend.error().code == Code::unreachable)
+        co_return Unit{};
+    if (!backend)
+        co_return backend.error();
+    const std::shared_ptr<Backend> process = *backend;
+    co_return co_await process->remove_device(device.devid);
+}
+
+std::vector<StoreChange>
+XenDevices::nodes_to_remove(const DeviceOwner& owner, DeviceKey device) const
+{
+    const DevicePaths paths = device_paths(owner.domid, device);
+    bool last = true;
+    if (const auto domain = domains_.find(owner.uuid); domain != domains_.end())
+        for (const auto& [key, session] : domain->second.sessions)
+            last = last && (key.kind != device.kind || key == device);
+    const std::string backend = last ? backend_directory(owner.domid, device.kind) : paths.backend;
+    return {
+        {Kind::remove, paths.frontend, {}, {}},
+        {Kind::remove, backend, {}, {}},
+        {Kind::remove, paths.libxl, {}, {}}};
+}
+
+Answer<Unit> XenDevices::release_all(const rpc::Uuid& uuid_ref, DomId domid)
+{
+    const rpc::Uuid uuid = uuid_ref;
+    Domain domain;
+    if (const auto found = domains_.find(uuid); found != domains_.end()) {
+        domain = std::move(found->second);
+        domains_.erase(found);
+    }
+    for (auto& [key, session] : domain.sessions)
+        session->stop();
+    Outcome<Unit> result = Unit{};
+    for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic}) {
+        std::shared_ptr<Backend> backend = domain.backends[kind];
+        if (!backend)
+            backend = std::make_shared<Backend>(executor_, launcher_, pool_, uuid, kind, domid);
+        backend->set_handlers({});
+        auto ended = co_await backend->end();
+        if (!ended)
+            result = ended;
+    }
+    co_return result;
+}
+
+void XenDevices::handle(const rpc::Uuid& uuid, DeviceKind kind, const backend::Event& event)
+{
+    if (const auto* stopped = std::get_if<backend::DeviceStopped>(&event)) {
+        if (const auto session = session_of(uuid, {kind, stopped->device}))
+            session->stopped(stopped->reason);
+    } else if (const auto* changed = std::get_if<backend::DeviceChanged>(&event)) {
+        if (const auto session = session_of(uuid, {kind, changed->device}))
+            session->changed();
+    }
+}
+
+void XenDevices::lost(const rpc::Uuid& uuid, DeviceKind kind, const std::string& why)
+{
+    const auto found = domains_.find(uuid);
+    if (found == domains_.end())
+        return;
+    for (auto& [key, session] : found->second.sessions)
+        if (key.kind == kind)
+            session->backend_lost(why);
+    auto& deaths = found->second.deaths;
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(deaths, [now](const auto& at) { return at + kDeathsIn < now; });
+    deaths.push_back(now);
+    if (deaths.size() > kDeaths)
+        return log_error("domain " + rpc::text(uuid) + ": its backend keeps dying; left dead");
+    asio::co_spawn(executor_, revive(uuid, kind), asio::detached);
+}
+
+// A new process for the devices that are left; guests see the device close and may open it again.
+asio::awaitable<void> XenDevices::revive(rpc::Uuid uuid, DeviceKind kind)
+{
+    const auto alive = alive_;
+    const auto found = domains_.find(uuid);
+    if (found == domains_.end())
+        co_return;
+    const DeviceOwner owner = found->second.owner;
+    std::vector<std::shared_ptr<Session>> sessions;
+    for (auto& [key, session] : found->second.sessions)
+        if (key.kind == kind)
+            sessions.push_back(session);
+    auto backend = co_await backend_of(owner, kind, true);
+    for (const auto& session : sessions) {
+        if (!backend || !*alive)
+            break;
+        const std::shared_ptr<Backend> process = *backend;
+        if (process->device(key_of(session->config()).devid) == nullptr) {
+            auto ready = co_await add(process, owner, session->config());
+            if (!ready) {
+                tell(uuid, key_of(session->config()), "device.failed", describe(ready.error()));
+                continue;
+            }
+        }
+        session->prepared();
+    }
+    if (!backend)
+        log_error("cannot start a backend again: " + describe(backend.error()));
+}
+
+void XenDevices::tell(
+    const rpc::Uuid& uuid, DeviceKey key, const std::string& kind, const std::string& text
+)
+{
+    if (notice_)
+        notice_(uuid, key, kind, text);
+}
+
+} // namespace zocalo::toolstack
