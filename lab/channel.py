@@ -46,6 +46,22 @@ class Command:
                 raise LabError("dom0 went away while the command was running")
         return self.status
 
+    def expect(self, wanted: bytes, timeout: float) -> bytes:
+        """Reads until `wanted` has been written; what came until then. For talking to consoles."""
+        end, seen = time.monotonic() + timeout, bytearray()
+        while wanted not in seen:
+            try:
+                kind, payload = self._frames.get(timeout=max(end - time.monotonic(), 0.001))
+            except queue.Empty:
+                raise LabTimeout(f"no {wanted!r} within {timeout:g} s; the last words were "
+                                 f"{bytes(seen[-400:])!r}") from None
+            if kind in b"OE":
+                seen += payload
+            else:
+                self._frames.put((kind, payload))
+                raise LabError(f"the command ended without {wanted!r}; it wrote {bytes(seen[-400:])!r}")
+        return bytes(seen)
+
     def collect(self, timeout: float) -> tuple[int, bytes, bytes]:
         out, err = bytearray(), bytearray()
         status = self.wait(timeout, out.extend, err.extend)
