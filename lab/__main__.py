@@ -21,7 +21,7 @@ def main() -> int:
         verb.add_argument("--memory", type=int, default=3072, metavar="MiB", help="of the machine")
         verb.add_argument("--icount", action="store_true", help="guest time counts instructions")
         verb.add_argument("--share", type=Path, metavar="DIR", help="DIR is /mnt/share in dom0")
-        verb.add_argument("--boot-timeout", type=float, default=180, metavar="S")
+        verb.add_argument("--boot-timeout", type=float, default=300, metavar="S")
         verb.add_argument("--xen-args", default="", help="added to Xen's command line")
         verb.add_argument("--kernel-args", default="", help="added to dom0's kernel command line")
         verb.add_argument("--keep", action="store_true", help="keep the run's folder")

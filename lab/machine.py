@@ -16,8 +16,8 @@ from lab import images, initramfs, paths, qemu
 from lab.channel import Channel, Command
 from lab.errors import LabError, LabTimeout
 
-BOOT_LIMIT_S = 180.0
-RUN_LIMIT_S = 120.0
+BOOT_LIMIT_S = 300.0
+RUN_LIMIT_S = 300.0
 PR_SET_PDEATHSIG = 1
 
 
