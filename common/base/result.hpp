@@ -45,8 +45,7 @@ template <class T, class E = Errno> class [[nodiscard]] Result {
     using value_type = T;
     using error_type = E;
 
-    // Parentheses: braces would pick initializer-list constructors (a JSON value would become an
-    // array).
+    // Parentheses: braces would pick initializer-list constructors (JSON would become an array).
     constexpr Result(T value) : value_(std::move(value)), ok_{true} {}
     constexpr Result(E error) : error_(std::move(error)), ok_{false} {}
 
