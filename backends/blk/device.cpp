@@ -219,9 +219,9 @@ void Device::finish_drain()
     state_ = DeviceState::idle;
     // Not from here: the caller may forget this device, whose image is calling us.
     for (auto& done : std::exchange(waiting_for_drain_, {}))
-        boost::asio::post(
-            surroundings_.io, [self = shared_from_this(), done = std::move(done)] { done(); }
-        );
+        boost::asio::post(surroundings_.io, [self = shared_from_this(), done = std::move(done)] {
+            done();
+        });
 }
 
 void Device::close_lines()

@@ -8,6 +8,7 @@
 #include "common/backend-ctl/client.hpp"
 #include "common/backend-ctl/frontend_keys.hpp"
 #include "common/xen-proto/backend_fsm.hpp"
+#include "tests/lab/blk_driver/backend_process.hpp"
 #include "tests/lab/blk_driver/store.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -18,15 +19,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <fcntl.h>
 #include <stdexcept>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 namespace zocalo::lab {
 namespace {
@@ -40,28 +37,11 @@ using xen::BackendEventKind;
 
 constexpr auto kTimeout = 20000ms;
 
-struct Arguments {
-    unsigned domain = 0;
-    unsigned device = 51712;
-    std::string image;
-    std::string backend = "zocalo-blkback";
-    bool read_only = false;
-    unsigned uid = 0;
-};
-
 template <class T> T must(Outcome<T>&& outcome)
 {
     if (!outcome)
         throw std::runtime_error{describe(outcome.error())};
     return std::move(outcome).value();
-}
-
-int open_or_die(const std::string& path, int flags)
-{
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-    if (fd < 0)
-        throw std::runtime_error{describe(system_error("cannot open " + path, errno))};
-    return fd;
 }
 
 void say(const std::string& line)
@@ -73,8 +53,8 @@ void say(const std::string& line)
 class Driver {
   public:
     Driver(asio::io_context& io, Arguments arguments)
-        : io_{io}, arguments_{std::move(arguments)}, watch_{io, store_.fd()}, input_{io, ::dup(0)},
-          socket_path_{"/run/blk_driver-" + std::to_string(::getpid()) + ".sock"}
+        : io_{io}, arguments_{std::move(arguments)}, backend_{arguments_}, watch_{io, store_.fd()},
+          input_{io, ::dup(0)}
     {
         const std::string tail =
             std::to_string(arguments_.domain) + "/" + std::to_string(arguments_.device);
@@ -82,15 +62,11 @@ class Driver {
         front_ = "/local/domain/" + std::to_string(arguments_.domain) + "/device/vbd/" +
                  std::to_string(arguments_.device);
     }
-    ~Driver()
-    {
-        watch_.release();
-        ::unlink(socket_path_.c_str());
-    }
+    ~Driver() { watch_.release(); }
 
     asio::awaitable<void> run()
     {
-        start_backend();
+        backend_.start();
         write_nodes();
         store_.watch(front_ + "/state");
         wait_store();
@@ -113,61 +89,16 @@ class Driver {
             }
         }
         auto ended = co_await client_->shutdown(kTimeout);
-        int status = 0;
-        ::waitpid(child_, &status, 0);
-        say("backend exit " + std::to_string(WEXITSTATUS(status)) + (ended ? "" : " unasked"));
+        say("backend exit " + std::to_string(backend_.wait()) + (ended ? "" : " unasked"));
         io_.stop();
     }
 
   private:
-    void start_backend()
-    {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        socket_path_.copy(address.sun_path, sizeof address.sun_path - 1);
-        UniqueFd listening{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
-        ::unlink(socket_path_.c_str());
-        if (::bind(listening.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
-                0 ||
-            ::listen(listening.get(), 4) != 0)
-            throw std::runtime_error{"cannot listen at " + socket_path_};
-        UniqueFd events{open_or_die("/dev/xen/evtchn", O_RDWR)};
-        UniqueFd grants{open_or_die("/dev/xen/gntdev", O_RDWR)};
-        child_ = ::fork();
-        if (child_ == 0)
-            exec_backend(listening.release(), events.release(), grants.release());
-        say("backend pid " + std::to_string(child_));
-    }
-
-    [[noreturn]] void exec_backend(int listening, int events, int grants)
-    {
-        // Out of the way first: the numbers wanted may be taken.
-        const int from[3] = {
-            ::fcntl(listening, F_DUPFD, 20),
-            ::fcntl(events, F_DUPFD, 20),
-            ::fcntl(grants, F_DUPFD, 20)};
-        for (int i = 0; i < 3; ++i)
-            ::dup2(from[i], 3 + i);
-        const std::string domain = "--domain=" + std::to_string(arguments_.domain);
-        const std::string uid = "--uid=" + std::to_string(arguments_.uid);
-        const std::string gid = "--gid=" + std::to_string(arguments_.uid);
-        ::execl(
-            arguments_.backend.c_str(),
-            "zocalo-blkback",
-            domain.c_str(),
-            uid.c_str(),
-            gid.c_str(),
-            nullptr
-        );
-        std::perror(arguments_.backend.c_str());
-        ::_exit(127);
-    }
-
     void connect_client()
     {
         client_ = must(backend::BackendClient::connect(
             io_.get_executor(),
-            socket_path_,
+            backend_.socket_path(),
             {[this](const backend::Event& event) {
                  if (std::holds_alternative<backend::DeviceStopped>(event)) {
                      say("event stopped " + std::get<backend::DeviceStopped>(event).reason);
@@ -260,11 +191,10 @@ class Driver {
                 for (const backend::Counter& c : must(std::move(stats)).counters)
                     say("stat " + c.name + " " + std::to_string(c.value));
             } else if (word == "kill") {
-                ::kill(child_, SIGKILL);
-                ::waitpid(child_, nullptr, 0);
+                backend_.kill();
                 client_.reset();
                 feed({BackendEventKind::backend_lost});
-                start_backend();
+                backend_.start();
                 connect_client();
                 co_await prepare();
             } else if (word == "restart") {
@@ -371,42 +301,18 @@ class Driver {
 
     asio::io_context& io_;
     Arguments arguments_;
+    BackendProcess backend_;
     Store store_;
     asio::posix::stream_descriptor watch_;
     asio::posix::stream_descriptor input_;
     asio::steady_timer wake_{io_};
-    std::string socket_path_, back_, front_, typed_;
+    std::string back_, front_, typed_;
     std::unique_ptr<backend::BackendClient> client_;
     backend::Ready ready_;
     xen::BackendFsm fsm_;
     std::deque<BackendEvent> events_;
     std::deque<std::string> orders_;
-    pid_t child_ = -1;
 };
-
-Arguments parse(int argc, char** argv)
-{
-    Arguments arguments;
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
-        const std::string value = word.substr(word.find('=') + 1);
-        if (word.starts_with("--domain="))
-            arguments.domain = static_cast<unsigned>(std::stoul(value));
-        else if (word.starts_with("--device="))
-            arguments.device = static_cast<unsigned>(std::stoul(value));
-        else if (word.starts_with("--image="))
-            arguments.image = value;
-        else if (word.starts_with("--backend="))
-            arguments.backend = value;
-        else if (word.starts_with("--uid="))
-            arguments.uid = static_cast<unsigned>(std::stoul(value));
-        else if (word == "--read-only")
-            arguments.read_only = true;
-        else
-            throw std::runtime_error{"unknown argument " + word};
-    }
-    return arguments;
-}
 
 } // namespace
 } // namespace zocalo::lab
