@@ -4,9 +4,11 @@
 
 #include <xenctrl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <sys/utsname.h>
 
 namespace zocalo::toolstack {
@@ -115,16 +117,16 @@ void add_version(xc_interface* xc, rpc::HostView& view)
         view.page_size = static_cast<std::uint32_t>(page_size);
 }
 
+// xen_build_id_t ends in a flexible array: header and room are one buffer here.
 void add_build_id(xc_interface* xc, rpc::HostView& view)
 {
-    union {
-        xen_build_id_t id;
-        std::array<unsigned char, sizeof(xen_build_id_t) + 64> room;
-    } build{};
-    build.id.len = 64;
-    const int n = xc_version(xc, XENVER_build_id, &build.id);
-    for (int i = 0; i < n && i < 64; ++i)
-        view.build_id += hex(build.id.buf[i], 2);
+    constexpr std::uint32_t kRoom = 64;
+    alignas(xen_build_id_t) std::array<unsigned char, sizeof(xen_build_id_t) + kRoom> buffer{};
+    std::memcpy(buffer.data(), &kRoom, sizeof(kRoom)); // .len
+    const int n = xc_version(xc, XENVER_build_id, buffer.data());
+    for (std::size_t i = 0; n > 0 && i < std::min<std::size_t>(static_cast<std::size_t>(n), kRoom);
+         ++i)
+        view.build_id += hex(buffer[sizeof(xen_build_id_t) + i], 2);
 }
 
 } // namespace
