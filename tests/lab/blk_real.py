@@ -113,7 +113,7 @@ def check_write_and_read(guest: Guest, image: Path, disk: Talk):
     assert guest.sh("blockdev --getsize64 /dev/xvda") == str(64 * MIB)
     guest.sh(f"dd if=/dev/urandom of=/tmp/data bs=64k count={WRITTEN * 16} 2>/dev/null")
     wrote = guest.sh("sha256sum < /tmp/data | cut -d' ' -f1")
-    guest.sh("dd if=/tmp/data of=/dev/xvda bs=64k 2>/dev/null; sync")
+    guest.sh("dd if=/tmp/data of=/dev/xvda bs=64k conv=fsync 2>/dev/null")
     assert digest(image, WRITTEN) == wrote, "the image differs from what the guest wrote"
     guest.sh("echo 3 > /proc/sys/vm/drop_caches")
     read = guest.sh(f"dd if=/dev/xvda bs=64k count={WRITTEN * 16} 2>/dev/null | sha256sum | cut -d' ' -f1")
@@ -121,7 +121,7 @@ def check_write_and_read(guest: Guest, image: Path, disk: Talk):
     disk.send("stats")
     stats = dict(re.findall(r"stat (\w+) (\d+)", disk.expect(r"(?s)(.*)done stats").group(1)))
     assert int(stats["write_bytes"]) >= WRITTEN * MIB and int(stats["io_errors"]) == 0, stats
-    assert int(stats["flush_requests"]) > 0, "sync reached no flush"
+    assert int(stats["flush_requests"]) > 0, "fsync reached no flush"
     status = Path(f"/proc/{backend_pid()}/status").read_text()
     assert re.search(r"Uid:\s+65534\s+65534\s+65534\s+65534", status), status
     assert re.search(r"CapEff:\s+0+\n", status) and "NoNewPrivs:\t1" in status, status
