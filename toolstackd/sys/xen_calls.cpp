@@ -3,7 +3,9 @@
 
 #include "toolstackd/sys/cpu_list.hpp"
 
+extern "C" { // Xen's library headers have no guard for C++
 #include <xenctrl.h>
+}
 
 #include <algorithm>
 #include <array>

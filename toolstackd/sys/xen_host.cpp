@@ -2,7 +2,9 @@
 // XenCalls::host: what `zl info` shows of the machine and the hypervisor (XENVER_*, physinfo).
 #include "toolstackd/sys/xen_calls.hpp"
 
+extern "C" { // Xen's library headers have no guard for C++
 #include <xenctrl.h>
+}
 
 #include <algorithm>
 #include <array>
