@@ -26,7 +26,17 @@ namespace {
 struct Task {
     std::string name;
     asio::cancellation_signal signal;
+    bool begun{}, cancelled{};
 };
+
+// Asio lets a cancellation that arrives before a coroutine's first step escape from
+// io_context::run(); such a task is told here instead.
+asio::awaitable<void> begin(std::shared_ptr<Task> self, asio::awaitable<void> task)
+{
+    self->begun = true;
+    if (!self->cancelled)
+        co_await std::move(task);
+}
 
 void report(const std::string& name, const std::exception_ptr& failure)
 {
@@ -52,8 +62,11 @@ struct TaskScope::State {
         cancelled = true;
         // A cancelled task may end, and leave the set, while we walk.
         const std::vector<std::shared_ptr<Task>> now(tasks.begin(), tasks.end());
-        for (const auto& task : now)
-            task->signal.emit(asio::cancellation_type::terminal);
+        for (const auto& task : now) {
+            task->cancelled = true;
+            if (task->begun)
+                task->signal.emit(asio::cancellation_type::terminal);
+        }
     }
 
     asio::any_io_executor executor;
@@ -87,7 +100,7 @@ void TaskScope::spawn(std::string name, asio::awaitable<void> task)
     };
     asio::co_spawn(
         state_->executor,
-        std::move(task),
+        begin(entry, std::move(task)),
         asio::bind_cancellation_slot(entry->signal.slot(), std::move(done))
     );
 }

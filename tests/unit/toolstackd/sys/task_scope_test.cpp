@@ -51,6 +51,17 @@ TEST(TaskScope, FinishCancelsAndWaitsForEveryTask)
     EXPECT_EQ(scope.size(), 0u);
 }
 
+TEST(TaskScope, ATaskThatHasNotBegunIsCancelledToo)
+{
+    asio::io_context context;
+    TaskScope scope{context.get_executor()};
+    bool unwound = false, seen = false;
+    asio::co_spawn(context, finish_then(scope, unwound, seen), [](const std::exception_ptr&) {});
+    scope.spawn("late", sleep_for_ever(unwound));
+    context.run();
+    EXPECT_EQ(scope.size(), 0u);
+}
+
 asio::awaitable<void> fail()
 {
     throw std::runtime_error("broken");
