@@ -50,15 +50,17 @@ class Consoles {
     virtual Answer<Unit> open(
         const rpc::Uuid& uuid, std::string name, DomId domid, std::uint64_t frame, EventPort port
     ) = 0;
-    // The domain is gone; its history and log stay until `forget`.
+    // The domain is gone from Xen: its readers end with that reason, its history stays.
     virtual void close(const rpc::Uuid& uuid, const std::string& reason) = 0;
+    // The domain is gone from the database too. The log file stays, for whoever asks why;
+    // tmpfiles.d removes old ones.
     virtual void forget(const rpc::Uuid& uuid) = 0;
 
-    // The last `bytes` of what the domain wrote. Code::not_found when it has no console here.
-    virtual Outcome<std::string> history(const rpc::Uuid& uuid, std::size_t bytes) = 0;
+    // The last `bytes` of what the domain wrote, also when it is not running. Code::not_found when
+    // it never had a console here.
+    virtual Answer<std::string> history(rpc::Uuid uuid, std::size_t bytes) = 0;
     // Code::conflict when somebody else writes and `steal` was not asked for.
-    virtual Outcome<std::unique_ptr<ConsoleReader>>
-    attach(const rpc::Uuid& uuid, ConsoleAttach how) = 0;
+    virtual Answer<std::unique_ptr<ConsoleReader>> attach(rpc::Uuid uuid, ConsoleAttach how) = 0;
 };
 
 } // namespace zocalo::toolstack
