@@ -10,6 +10,11 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # Without these in dom0 nothing starts; the hypervisor itself may be Xen's or ours.
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "xen-utils-common, xenstore-utils")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "xen-utils-common, xenstore-utils, systemd (>= 252)")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+# Maintainer scripts and conffiles: etc/debian.
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+  ${CMAKE_SOURCE_DIR}/etc/debian/postinst ${CMAKE_SOURCE_DIR}/etc/debian/prerm
+  ${CMAKE_SOURCE_DIR}/etc/debian/postrm ${CMAKE_SOURCE_DIR}/etc/debian/conffiles)
 include(CPack)
