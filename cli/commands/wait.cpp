@@ -46,7 +46,11 @@ Outcome<Unit> run(const Args& args, Session& session)
     const auto deadline = std::chrono::steady_clock::now() + limit;
     const std::string& ref = args.positional.at(0);
     for (bool first = true;; first = false) {
-        const std::string state = TRY(state_of(session, ref));
+        // Not TRY: GCC 12 takes its result for uninitialised at -O2.
+        const auto asked = state_of(session, ref);
+        if (!asked)
+            return asked.error();
+        const std::string& state = *asked;
         if (first && state == "gone" && wanted != "gone")
             return Error{Code::not_found, "there is no domain " + ref, "see `zl list`"};
         if (reached(state, wanted))
