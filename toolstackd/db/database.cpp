@@ -72,6 +72,11 @@ Answer<Written> Database::commit(Batch batch)
     co_return written;
 }
 
+Outcome<Unit> Database::limit_pages(std::int64_t pages)
+{
+    return connection_.execute(("PRAGMA max_page_count=" + std::to_string(pages)).c_str());
+}
+
 Outcome<Contents> Database::load_now()
 {
     Contents contents;

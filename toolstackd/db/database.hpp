@@ -32,6 +32,9 @@ class Database {
     // Code::conflict: a name, a resource or an idempotency key is taken. Nothing was changed then.
     Answer<Written> commit(Batch batch);
 
+    // How large the file may become; a batch that needs more fails as on a full disk.
+    Outcome<Unit> limit_pages(std::int64_t pages);
+
     // Transactions that were committed since `open`.
     std::uint64_t commits() const { return commits_; }
 

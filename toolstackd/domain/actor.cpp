@@ -110,7 +110,7 @@ Answer<std::int64_t> Actors::turn(Record& record, Desk& desk)
             op.step = "cancelling";
     const Step step = next_step(record, seen, ops, ctx_.clock.now_ms(), ctx_.settings);
     if (step.kind == StepKind::wait)
-        co_return step.wake_ms == 0 ? -1 : step.wake_ms;
+        co_return step.wake_ms == 0 ? -1 : std::max(step.wake_ms, ctx_.clock.now_ms() + 1);
     auto done = co_await execute(ctx_, record, seen, step);
     if (done) {
         desk.retry_ms = 0;

@@ -194,6 +194,8 @@ Answer<Unit> admit_adopt(
         co_return body.error();
     if (live.domid == kDom0 || live.handle == rpc::Uuid{})
         co_return Error{Code::usage, "this domain cannot be adopted", "it has no uuid of its own"};
+    if (ctx.book.find(live.handle))
+        co_return Error{Code::conflict, "the toolstack has a domain with this uuid", {}};
     if (live.dying || live.shutdown)
         co_return Error{Code::conflict, "the domain has ended", {}};
     DomainRow domain;

@@ -17,12 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-std::string frontend_path(const Record& record, const DeviceRef& device)
-{
-    return domain_path(record.domid()) + "/device/" + (device.disk ? "vbd/" : "vif/") +
-           std::to_string(device.devid);
-}
-
 milliseconds time_left(Context& ctx, const OpRow& op)
 {
     return milliseconds(std::max<std::int64_t>(op.deadline_ms - ctx.clock.now_ms(), 0));
@@ -95,7 +89,7 @@ Answer<Unit> plug_in(Context& ctx, Record& record, const DeviceRow& row)
     failpoint("devices.prepare:after");
     if (!nodes)
         co_return nodes.error();
-    const std::string frontend = frontend_path(record, ref_of(row));
+    const std::string frontend = frontend_path(record.domid(), ref_of(row));
     std::vector<StoreGuard> guards{
         owner_guard(record.domain.uuid, record.domid()), {.path = frontend, .absent = true}};
     failpoint("store.attach:before");

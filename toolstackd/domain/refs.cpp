@@ -69,7 +69,12 @@ Answer<Target> find_foreign(Context& ctx, std::string ref, std::vector<Target> m
 bool is_ours(const Context& ctx, const LiveDomain& live)
 {
     const Record* record = ctx.book.find(live.handle);
-    return record != nullptr && (record->instance.domid == live.domid.value || !record->clean);
+    if (record == nullptr)
+        return false;
+    const Phase phase = record->instance.phase;
+    const bool unsure = !record->clean && (phase == Phase::starting || phase == Phase::building ||
+                                           phase == Phase::ending);
+    return record->instance.domid == live.domid.value || unsure;
 }
 
 Answer<std::string> foreign_name(Context& ctx, DomId domid)

@@ -85,7 +85,8 @@ Answer<Unit> wire_domain(Context& ctx, Record& record, const Wiring& wiring)
     co_return introduced;
 }
 
-Answer<Unit> serve(Context& ctx, Record& record, const Wiring& wiring)
+Answer<Unit>
+serve(Context& ctx, Record& record, const Wiring& wiring, std::vector<DeviceConfig> devices)
 {
     failpoint("console.open:before");
     auto opened = co_await ctx.consoles.open(
@@ -100,9 +101,30 @@ Answer<Unit> serve(Context& ctx, Record& record, const Wiring& wiring)
         co_return opened.error();
     const DeviceOwner owner = record.owner();
     failpoint("devices.follow:before");
-    auto followed = co_await ctx.devices.follow(owner, configs_of(record.devices));
+    auto followed = co_await ctx.devices.follow(owner, std::move(devices));
     failpoint("devices.follow:after");
     co_return followed;
+}
+
+// What to follow after a restart: not what an attach has yet to make, nor what a detach has
+// removed; their operations take care of those.
+Answer<std::vector<DeviceConfig>> devices_with_nodes(Context& ctx, const Record& record)
+{
+    const std::vector<DeviceRow> rows = record.devices;
+    std::vector<DeviceConfig> there;
+    for (const DeviceRow& row : rows) {
+        if (row.state == DeviceState::attaching)
+            continue;
+        if (row.state == DeviceState::releasing) {
+            auto nodes = co_await ctx.store.list(frontend_path(record.domid(), ref_of(row)));
+            if (!nodes)
+                co_return nodes.error();
+            if (nodes->empty())
+                continue;
+        }
+        there.push_back(row.config);
+    }
+    co_return there;
 }
 
 Answer<Unit> commit_built(Context& ctx, Record& record, const Wiring& wiring)
@@ -156,7 +178,7 @@ Answer<Unit> build_all(Context& ctx, Record& record)
     auto wired = co_await wire_domain(ctx, record, *wiring);
     if (!wired)
         co_return wired.error();
-    auto served = co_await serve(ctx, record, *wiring);
+    auto served = co_await serve(ctx, record, *wiring, configs_of(record.devices));
     if (!served)
         co_return served.error();
     if (cancel_asked(ctx, record))
@@ -292,13 +314,22 @@ Answer<Unit> follow(Context& ctx, Record& record)
     Wiring wiring;
     wiring.console_frame = record.instance.console_frame;
     wiring.console_port = EventPort{record.instance.console_port};
-    auto served = co_await serve(ctx, record, wiring);
+    auto devices = co_await devices_with_nodes(ctx, record);
+    Outcome<Unit> served = Unit{};
+    if (devices)
+        served = co_await serve(ctx, record, wiring, std::move(devices).value());
+    else
+        served = devices.error();
     if (served) {
         record.followed = true;
+        record.follow_again_ms = 0;
         co_return Unit{};
     }
-    // The guest runs on and other operations go on; this is tried again.
+    // The guest runs on and other operations go on; this is tried again, and told once.
+    const bool told = record.follow_again_ms != 0;
     record.follow_again_ms = ctx.clock.now_ms() + ctx.settings.retry_longest_ms;
+    if (told)
+        co_return Unit{};
     Batch batch;
     boost::json::object body{{"error", describe(served.error())}};
     batch.events.push_back(event_of(ctx, record, "domain.degraded", body));

@@ -51,9 +51,6 @@ std::optional<Step> settle_parked(const Situation& s, const OpRow& op)
 {
     const auto waiting = s.record.waits.find(op.id);
     if (op.verb == "shutdown" || op.verb == "reboot") {
-        const bool same_boot = s.record.instance.boot_seq == op.boot_seq;
-        if (waiting == s.record.waits.end() && same_boot) // perhaps it was never asked
-            return Step{.kind = StepKind::run_op, .op = op.id};
         if (op.step == "cancelling")
             return settle(op, cancelled());
         if (op.verb == "reboot" && s.record.instance.boot_seq > op.boot_seq)
@@ -68,6 +65,8 @@ std::optional<Step> settle_parked(const Situation& s, const OpRow& op)
                     "the guest did not act on the request in time",
                     "look at its console; `zl destroy` ends it without asking"}
             );
+        if (waiting == s.record.waits.end()) // of an earlier life: perhaps it was never asked
+            return Step{.kind = StepKind::run_op, .op = op.id};
         return std::nullopt;
     }
     if (waiting == s.record.waits.end()) // this process has not taken it up yet
@@ -93,7 +92,8 @@ Step step_ops(const Situation& s)
             return {.kind = StepKind::run_op, .op = op.id};
         if (auto step = settle_parked(s, op))
             return *step;
-        wake = std::min(wake, op.deadline_ms);
+        if (op.verb == "shutdown" || op.verb == "reboot") // the others are told
+            wake = std::min(wake, op.deadline_ms);
     }
     return wait(wake == std::numeric_limits<std::int64_t>::max() ? 0 : wake);
 }
@@ -135,6 +135,20 @@ Step step_built(const Situation& s)
     return {.kind = StepKind::confirm};
 }
 
+// Operations go on also while the console or a frontend cannot be served yet.
+Step step_served(const Situation& s)
+{
+    if (s.record.followed)
+        return step_ops(s);
+    if (s.now_ms >= s.record.follow_again_ms)
+        return {.kind = StepKind::follow};
+    Step step = step_ops(s);
+    if (step.kind == StepKind::wait)
+        step.wake_ms = step.wake_ms == 0 ? s.record.follow_again_ms
+                                         : std::min(step.wake_ms, s.record.follow_again_ms);
+    return step;
+}
+
 Step step_running(const Situation& s)
 {
     if (!s.seen.domain)
@@ -144,18 +158,14 @@ Step step_running(const Situation& s)
         return wait(s.now_ms + s.settings.gone_poll_longest_ms);
     if (domain.shutdown && exit_word(domain.shutdown_reason) != "suspend")
         return {.kind = StepKind::record_end, .word = exit_word(domain.shutdown_reason)};
-    if (!s.record.followed && s.now_ms >= s.record.follow_again_ms)
-        return {.kind = StepKind::follow};
-    return step_ops(s);
+    return step_served(s);
 }
 
 Step step_preserved(const Situation& s)
 {
     if (!s.seen.domain)
         return {.kind = StepKind::record_end, .word = "destroyed"};
-    if (!s.record.followed && s.now_ms >= s.record.follow_again_ms)
-        return {.kind = StepKind::follow};
-    return step_ops(s);
+    return step_served(s);
 }
 
 Step step_ending(const Situation& s)

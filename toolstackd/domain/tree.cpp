@@ -106,6 +106,11 @@ std::string vm_path(const rpc::Uuid& uuid)
     return "/vm/" + rpc::text(uuid);
 }
 
+std::string frontend_path(DomId domid, const DeviceRef& device)
+{
+    return domain_path(domid) + "/device/" + (device.disk ? "vbd/" : "vif/") + number(device.devid);
+}
+
 std::vector<StoreChange> domain_tree(
     const rpc::Uuid& uuid,
     DomId domid,

@@ -13,6 +13,7 @@ inline constexpr const char* kConsoleType = "zocalo";
 
 std::string domain_path(DomId domid); // /local/domain/N
 std::string vm_path(const rpc::Uuid& uuid);
+std::string frontend_path(DomId domid, const DeviceRef& device);
 
 std::vector<StoreChange> domain_tree(
     const rpc::Uuid& uuid,
