@@ -170,10 +170,10 @@ class FakeConsoles final : public Consoles {
     }
     void close(const rpc::Uuid& uuid, const std::string&) override { world_.consoles.erase(uuid); }
     void forget(const rpc::Uuid&) override {}
-    Outcome<std::string> history(const rpc::Uuid&, std::size_t) override { return std::string{}; }
-    Outcome<std::unique_ptr<ConsoleReader>> attach(const rpc::Uuid&, ConsoleAttach) override
+    Answer<std::string> history(rpc::Uuid, std::size_t) override { co_return std::string{}; }
+    Answer<std::unique_ptr<ConsoleReader>> attach(rpc::Uuid, ConsoleAttach) override
     {
-        return Error{Code::unsupported, "no console here", {}};
+        co_return Error{Code::unsupported, "no console here", {}};
     }
 
   private:
