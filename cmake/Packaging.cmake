@@ -17,4 +17,12 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   ${CMAKE_SOURCE_DIR}/etc/debian/postinst ${CMAKE_SOURCE_DIR}/etc/debian/prerm
   ${CMAKE_SOURCE_DIR}/etc/debian/postrm ${CMAKE_SOURCE_DIR}/etc/debian/conffiles)
+# Debian's shlibs of Xen's libraries demand the exact build we were compiled against: see etc/debian.
+file(WRITE ${CMAKE_BINARY_DIR}/packaging/dpkg-shlibdeps
+  "#!/bin/sh\nexec /usr/bin/dpkg-shlibdeps -L${CMAKE_SOURCE_DIR}/etc/debian/shlibs.local \"$@\"\n")
+file(CHMOD ${CMAKE_BINARY_DIR}/packaging/dpkg-shlibdeps
+  PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+file(WRITE ${CMAKE_BINARY_DIR}/packaging/cpack.cmake
+  "set(SHLIBDEPS_EXECUTABLE ${CMAKE_BINARY_DIR}/packaging/dpkg-shlibdeps)\n")
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_BINARY_DIR}/packaging/cpack.cmake)
 include(CPack)
