@@ -44,6 +44,7 @@ def package_list(name: str) -> list[str]:
 def debootstrap(packages: list[str], target: Path, log: Path):
     """Fills `target` with Debian and `packages`; what happened is in `log`."""
     mirror = os.environ.get("ZOCALO_MIRROR", "http://deb.debian.org/debian")
+    security = os.environ.get("ZOCALO_SECURITY_MIRROR", "http://deb.debian.org/debian-security")
     command = [
         "mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}",
         # No initramfs is generated while packages configure; the ones we need are made afterwards.
@@ -51,7 +52,9 @@ def debootstrap(packages: list[str], target: Path, log: Path):
         "echo update_initramfs=no > \"$1/etc/initramfs-tools/update-initramfs.conf\"",
         "--dpkgopt=force-confold", "--dpkgopt=force-confdef", "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
-        *_host_apt_options(), SUITE, str(target), mirror,
+        # With security updates, as a host has them: our package depends on the libraries it was built with.
+        *_host_apt_options(), SUITE, str(target), f"deb {mirror} {SUITE} main",
+        f"deb {mirror} {SUITE}-updates main", f"deb {security} {SUITE}-security main",
     ]
     say(f"debian: {len(packages)} packages and what they need, from {mirror} (a minute or two)")
     with log.open("w") as out:
