@@ -121,7 +121,7 @@ class Demo:
         guest.must("mount /dev/xvdb1 /mnt")
         guest.must("(fio --name=verify --filename=/mnt/fio --size=24m --bs=16k --rw=randwrite --direct=1"
                    " --ioengine=libaio --iodepth=8 --verify=crc32c --do_verify=1 > /tmp/fio.log 2>&1;"
-                   " echo $? > /tmp/fio.status) &")
+                   " echo $? > /tmp/fio.status) & true")
         before = machine.must("systemctl show -P MainPID toolstackd").strip()
         machine.must(f"kill -9 {before}")
         say(f"   dom0# kill -9 {before}    (toolstackd, while the guest writes)")

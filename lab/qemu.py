@@ -73,8 +73,9 @@ def command(options: Options, images: Images, run: Path, agent_fd: int, qmp_fd: 
 def _processor(options: Options) -> list[str]:
     if uses_kvm(options):
         return ["-accel", "kvm", "-cpu", "host"]
-    # TCG's SMAP breaks user copies of PV kernels; its RDTSCP under nested SVM cannot be decoded.
-    model = ["-cpu", "max,-smap,-rdtscp"]
+    # TCG's SMAP breaks user copies of PV kernels; its RDTSCP under nested SVM cannot be decoded; with its
+    # XSAVE, processes crash at random as soon as two domains share a processor (docs/decisions/003).
+    model = ["-cpu", "max,-smap,-rdtscp,-xsave"]
     if options.icount:
         return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", *model]
     return ["-accel", "tcg,thread=multi", *model]
