@@ -22,6 +22,12 @@ Error no_such_op(std::uint64_t id)
     return Error{Code::not_found, "there is no operation " + std::to_string(id), "see `zl ops`"};
 }
 
+bool about_record(const Context& ctx, const OpRow& op)
+{
+    const auto uuid = rpc::parse_uuid(op.uuid);
+    return uuid && ctx.book.find(*uuid) != nullptr;
+}
+
 } // namespace
 
 struct DomainLayer::State {
@@ -72,14 +78,18 @@ Answer<Unit> DomainLayer::start()
     auto opened = co_await open_book(ctx);
     if (!opened)
         co_return opened.error();
+    // A spawned coroutine begins at once and may change the book: decide first, spawn then.
+    std::vector<rpc::Uuid> ours;
     for (const auto& [uuid, record] : ctx.book.records())
+        ours.push_back(uuid);
+    std::vector<std::uint64_t> others;
+    for (const auto& [id, op] : ctx.book.ops())
+        if (op.finished_ms == 0 && !about_record(ctx, op))
+            others.push_back(id);
+    for (const rpc::Uuid& uuid : ours)
         state_->actors.start(uuid);
-    for (const auto& [id, op] : ctx.book.ops()) {
-        const auto uuid = rpc::parse_uuid(op.uuid);
-        const bool ours = uuid && ctx.book.find(*uuid) != nullptr;
-        if (op.finished_ms == 0 && !ours)
-            ctx.tasks.spawn("foreign operation", run_foreign(ctx, id));
-    }
+    for (const std::uint64_t id : others)
+        ctx.tasks.spawn("foreign operation", run_foreign(ctx, id));
     state_->sweep.start();
     co_return Unit{};
 }
@@ -128,12 +138,13 @@ Answer<rpc::OpView> DomainLayer::submit(Request request)
     if (!accepted)
         co_return accepted.error();
     const OpRow& op = accepted->op;
-    const auto uuid = rpc::parse_uuid(op.uuid);
-    if (op.finished_ms == 0 && accepted->foreign)
+    const rpc::OpView view = view_of(op);
+    if (about_record(ctx, op))
+        state_->actors.start(rpc::parse_uuid(op.uuid).value());
+    else if (accepted->fresh && op.finished_ms == 0) // another toolstack's, or a domain that ended
+                                                     // just now
         ctx.tasks.spawn("foreign operation", run_foreign(ctx, op.id));
-    else if (uuid && ctx.book.find(*uuid))
-        state_->actors.start(*uuid);
-    co_return view_of(op);
+    co_return view;
 }
 
 Answer<rpc::OpView> DomainLayer::op(std::uint64_t id)

@@ -158,8 +158,12 @@ Answer<Unit> carry_out(Context& ctx, const OpRow& op)
 {
     if (op.verb == "repair")
         co_return co_await repair(ctx);
-    auto live = co_await same_domain(ctx, op);
     const bool wants_end = op.verb == "destroy" || op.verb == "shutdown";
+    if (op.domid < 0 && wants_end)
+        co_return Unit{};
+    if (op.domid < 0) // it was ours and ended before its operation began
+        co_return gone();
+    auto live = co_await same_domain(ctx, op);
     if (!live && live.error().code == Code::not_found && wants_end)
         co_return Unit{}; // done before a kill, or by its own toolstack
     if (!live)

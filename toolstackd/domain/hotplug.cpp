@@ -285,7 +285,8 @@ Answer<bool> run_plug(Context& ctx, Record& record, OpRow& op, Batch& batch)
 {
     if (record.instance.phase == Phase::none || record.instance.phase == Phase::queued)
         co_return co_await plug_config(ctx, record, op, batch);
-    if (record.instance.phase != Phase::running)
+    // What has begun is finished or rolled back, also when the guest has stopped since.
+    if (record.instance.phase != Phase::running && op.deadline_ms == 0)
         co_return Error{Code::conflict, "the domain does not run", {}};
     if (record.instance.console_frame == 0)
         co_return Error{

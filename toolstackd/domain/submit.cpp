@@ -44,7 +44,7 @@ Outcome<std::optional<OpRow>> known_op(const Context& ctx, const Request& reques
 }
 
 // Commits, and hands back the row with its number.
-Answer<Accepted> accept(Context& ctx, Batch batch, bool foreign)
+Answer<Accepted> accept(Context& ctx, Batch batch)
 {
     const std::string key = batch.ops.front().idem_key;
     auto written = co_await ctx.db.commit(batch);
@@ -52,12 +52,12 @@ Answer<Accepted> accept(Context& ctx, Batch batch, bool foreign)
         // The same request came twice at once: the first one counts.
         const OpRow* first = key.empty() ? nullptr : ctx.book.by_key(key);
         if (first != nullptr)
-            co_return Accepted{*first, foreign};
+            co_return Accepted{*first, false};
         co_return written.error();
     }
     ctx.book.apply(batch, *written);
     ctx.changed.notify();
-    Accepted accepted{batch.ops.front(), foreign};
+    Accepted accepted{batch.ops.front(), true};
     accepted.op.id = written->op_ids.front();
     co_return accepted;
 }
@@ -76,7 +76,7 @@ Answer<Accepted> submit_create(Context& ctx, const Request& request)
     if (!admitted)
         co_return admitted.error();
     const rpc::Uuid uuid = batch.domains.front().uuid;
-    auto accepted = co_await accept(ctx, std::move(batch), false);
+    auto accepted = co_await accept(ctx, std::move(batch));
     if (!accepted)
         ctx.promised_kib.erase(uuid);
     else if (Record* record = ctx.book.find(uuid))
@@ -92,14 +92,14 @@ Answer<Accepted> submit_adopt(Context& ctx, const Request& request, const Target
     auto admitted = co_await admit_adopt(ctx, batch, request.args, *target.live, target.name);
     if (!admitted)
         co_return admitted.error();
-    co_return co_await accept(ctx, std::move(batch), false);
+    co_return co_await accept(ctx, std::move(batch));
 }
 
 Answer<Accepted> submit_repair(Context& ctx, const Request& request)
 {
     Batch batch;
     batch.ops.push_back(make_op(ctx, request));
-    co_return co_await accept(ctx, std::move(batch), true);
+    co_return co_await accept(ctx, std::move(batch));
 }
 
 Answer<Accepted> submit_foreign(Context& ctx, const Request& request, const Target& target)
@@ -116,7 +116,7 @@ Answer<Accepted> submit_foreign(Context& ctx, const Request& request, const Targ
     op.name = target.name;
     op.domid = target.live->domid.value;
     batch.ops.push_back(std::move(op));
-    co_return co_await accept(ctx, std::move(batch), true);
+    co_return co_await accept(ctx, std::move(batch));
 }
 
 Answer<Accepted> submit_ours(Context& ctx, const Request& request, const rpc::Uuid& uuid)
@@ -145,7 +145,7 @@ Answer<Accepted> submit_ours(Context& ctx, const Request& request, const rpc::Uu
     op.name = record->domain.name;
     op.boot_seq = record->instance.boot_seq;
     batch.ops.push_back(std::move(op));
-    co_return co_await accept(ctx, std::move(batch), false);
+    co_return co_await accept(ctx, std::move(batch));
 }
 
 } // namespace

@@ -10,7 +10,7 @@ namespace zocalo::toolstack {
 
 struct Accepted {
     OpRow op;
-    bool foreign{}; // about a domain that is not ours
+    bool fresh{}; // accepted by this very call, not by an earlier one with the same key
 };
 
 Answer<Accepted> submit(Context& ctx, Request request);

@@ -9,6 +9,7 @@
 #include <xen/xen.h>
 
 #include <cstdlib>
+#include <iostream>
 
 namespace zocalo::toolstack::testing {
 namespace {
@@ -44,6 +45,15 @@ class Chaos {
         h_.world.behaviour = {};
         h_.settle();
         return broken_invariants(h_);
+    }
+
+    int deaths() const { return h_.deaths(); }
+    int instances() const
+    {
+        int sum = 0;
+        for (const auto& [uuid, runs] : h_.world.runs)
+            sum += runs;
+        return sum;
     }
 
   private:
@@ -174,11 +184,20 @@ TEST(Random, NoInterleavingBreaksAnInvariant)
     const std::uint64_t first = from_environment("ZOCALO_SEED", 1);
     const std::uint64_t rounds =
         std::getenv("ZOCALO_SEED") ? 1 : from_environment("ZOCALO_ROUNDS", kRounds);
+    int deaths = 0, instances = 0;
     for (std::uint64_t seed = first; seed < first + rounds; ++seed) {
         SCOPED_TRACE("ZOCALO_SEED=" + std::to_string(seed));
         Chaos chaos(seed);
         ASSERT_THAT(chaos.play(), IsEmpty());
+        deaths += chaos.deaths();
+        instances += chaos.instances();
     }
+    // Chaos that kills and starts nothing would prove nothing.
+    if (rounds > 1) {
+        EXPECT_GT(deaths, int(rounds));
+        EXPECT_GT(instances, int(rounds));
+    }
+    std::cout << deaths << " deaths of the daemon, " << instances << " instances ran\n";
 }
 
 } // namespace
