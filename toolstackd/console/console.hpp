@@ -65,8 +65,8 @@ struct ConsoleLink {
 class Console : public std::enable_shared_from_this<Console> {
   public:
     Console(boost::asio::any_io_executor executor, const ConsoleOptions& how)
-        : options{how}, history{how.history_bytes},
-          pace{how.bytes_per_second, how.burst_bytes}, resume{executor}, room{executor}
+        : options{how}, history{how.history_bytes}, pace{how.bytes_per_second, how.burst_bytes},
+          resume{executor}, room{executor}
     {
     }
 
