@@ -40,7 +40,9 @@ add_library(zocalo_freestanding INTERFACE)
 target_link_libraries(zocalo_freestanding INTERFACE zocalo_warnings)
 target_include_directories(zocalo_freestanding INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(zocalo_freestanding INTERFACE
-  -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -fno-pic)
+  -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone -mcmodel=kernel -fno-pic
+  # With clang, libstdc++ headers do not parse without floating point: GCC alone proves its absence.
+  $<$<CXX_COMPILER_ID:GNU>:-mgeneral-regs-only>)
 
 # One source list, two builds: NAME (hosted, sanitized in the dev preset) is what programs and unit
 # tests link; NAME.freestanding proves that the code needs no operating system.
