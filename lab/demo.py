@@ -26,7 +26,7 @@ disk = [ "format=raw, vdev=xvda, access=rw, target={WORK}/root.img",
          "format=raw, vdev=xvdb, access=rw, target={WORK}/data.img" ]
 vif = [ "mac=00:16:3e:5a:0c:a1, bridge=xenbr0" ]
 """
-BOOT_LIMIT_S = 180
+BOOT_LIMIT_S = 600
 
 
 class Demo:
