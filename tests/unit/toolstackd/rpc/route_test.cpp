@@ -225,7 +225,7 @@ TEST_F(Api, BodiesAreReadStrictlyBeforeAnythingHappens)
 TEST_F(Api, EventsArePagedAndTooOldOnesAreGone)
 {
     on_server([this] {
-        for (std::uint64_t seq : {5, 6, 7}) {
+        for (const std::uint64_t seq : {5U, 6U, 7U}) {
             rpc::EventView event;
             event.seq = seq;
             event.kind = "domain.running";
