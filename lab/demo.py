@@ -143,7 +143,10 @@ class Demo:
         left = self.machine.must("zl list -o csv -c name").split()
         if "demo" in left:
             raise LabError("the domain is still listed after its shutdown")
-        remains = self.machine.must("xenstore-ls /local/domain/0/backend 2>/dev/null; ip -br link show type tun;"
+        # The directories of the kinds (zblk, znet) are the host's; what is below them belongs to domains.
+        remains = self.machine.must("for kind in $(xenstore-list /local/domain/0/backend); do"
+                                    " xenstore-list /local/domain/0/backend/$kind; done;"
+                                    " ip -br link show type tun;"
                                     " pgrep -a 'zocalo-(blk|net)back' || true").strip()
         if remains:
             raise LabError(f"something was left behind:\n{remains}")
