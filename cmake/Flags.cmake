@@ -31,9 +31,6 @@ if(ZOCALO_FUZZ)
   target_compile_options(zocalo_hosted INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=function)
   target_link_options(zocalo_hosted INTERFACE -fsanitize=address,undefined)
 endif()
-if(ZOCALO_FAILPOINTS)
-  target_compile_definitions(zocalo_hosted INTERFACE ZOCALO_FAILPOINTS=1)
-endif()
 
 # The same sources, as the hypervisor will compile them: no runtime, no exceptions, no SSE.
 add_library(zocalo_freestanding INTERFACE)

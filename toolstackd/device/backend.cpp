@@ -57,13 +57,13 @@ Answer<Unit> Backend::open(bool may_start)
     auto attached = co_await attach();
     if (attached || !may_start || attached.error().code != Code::unreachable)
         co_return attached;
-    failpoint("backend.start.before");
+    failpoint("backend.start:before");
     std::function<Outcome<Unit>()> work = [launcher = launcher_, u = uuid_, k = kind_, d = domid_] {
         return launcher->start(u, k, d);
     };
     auto started =
         co_await within<Unit>(executor_, pool_, kStartLimit, "starting a backend", std::move(work));
-    failpoint("backend.start.after");
+    failpoint("backend.start:after");
     if (!started)
         co_return started;
     co_return co_await attach();
@@ -126,9 +126,9 @@ Answer<backend::Ready> Backend::add_disk(backend::AddDisk disk, UniqueFd image)
     const auto client = client_;
     if (!client)
         co_return not_there(kind_);
-    failpoint("backend.add_disk.before");
+    failpoint("backend.add_disk:before");
     auto ready = co_await client->add_disk(std::move(disk), std::move(image), kCallLimit);
-    failpoint("backend.add_disk.after");
+    failpoint("backend.add_disk:after");
     if (ready)
         take(*ready);
     co_return ready;
@@ -140,9 +140,9 @@ Answer<backend::Ready> Backend::add_nic(backend::AddNic nic, std::vector<UniqueF
     const auto client = client_;
     if (!client)
         co_return not_there(kind_);
-    failpoint("backend.add_nic.before");
+    failpoint("backend.add_nic:before");
     auto ready = co_await client->add_nic(std::move(nic), std::move(taps), kCallLimit);
-    failpoint("backend.add_nic.after");
+    failpoint("backend.add_nic:after");
     if (ready)
         take(*ready);
     co_return ready;
@@ -155,9 +155,9 @@ Answer<Unit> Backend::connect_device(backend::Connect request)
     if (!client)
         co_return not_there(kind_);
     const backend::DeviceId id = request.device;
-    failpoint("backend.connect.before");
+    failpoint("backend.connect:before");
     auto done = co_await client->connect_device(std::move(request), kCallLimit);
-    failpoint("backend.connect.after");
+    failpoint("backend.connect:after");
     if (const auto found = devices_.find(id); done && found != devices_.end())
         found->second.state = backend::DeviceState::connected;
     co_return done;
@@ -169,9 +169,9 @@ Answer<Unit> Backend::disconnect_device(backend::DeviceId id, std::chrono::milli
     const auto client = client_;
     if (!client)
         co_return not_there(kind_);
-    failpoint("backend.disconnect.before");
+    failpoint("backend.disconnect:before");
     auto done = co_await client->disconnect_device(id, limit);
-    failpoint("backend.disconnect.after");
+    failpoint("backend.disconnect:after");
     if (const auto found = devices_.find(id); done && found != devices_.end())
         found->second.state = backend::DeviceState::idle;
     co_return done;
@@ -184,9 +184,9 @@ Answer<Unit> Backend::remove_device(backend::DeviceId id)
     devices_.erase(id);
     if (!client)
         co_return Unit{};
-    failpoint("backend.remove.before");
+    failpoint("backend.remove:before");
     auto done = co_await client->remove_device(id, kCallLimit);
-    failpoint("backend.remove.after");
+    failpoint("backend.remove:after");
     co_return done;
 }
 
@@ -200,13 +200,13 @@ Answer<Unit> Backend::end()
             grace = 5s;
     }
     devices_.clear();
-    failpoint("backend.end.before");
+    failpoint("backend.end:before");
     std::function<Outcome<Unit>()> work = [launcher = launcher_, u = uuid_, k = kind_, grace] {
         return launcher->end(u, k, grace);
     };
     auto ended =
         co_await within<Unit>(executor_, pool_, kStartLimit, "ending a backend", std::move(work));
-    failpoint("backend.end.after");
+    failpoint("backend.end:after");
     co_return ended;
 }
 

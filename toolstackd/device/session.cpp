@@ -113,9 +113,7 @@ Answer<Unit> Session::detach(bool force, std::chrono::milliseconds limit)
     const auto until = Alarm::Clock::now() + limit;
     std::vector<StoreChange> offline;
     add(offline, "online", "0");
-    failpoint("device.offline.before");
     auto written = co_await flush(offline);
-    failpoint("device.offline.after");
     if (!written && written.error().code != Code::conflict)
         co_return written;
     push({force ? Happened::force_detach : Happened::detach});
@@ -270,7 +268,9 @@ Answer<Unit> Session::flush(std::vector<StoreChange>& changes)
         co_return Unit{};
     std::vector<StoreGuard> guards{{paths_.backend + "/frontend", paths_.frontend, false}};
     std::vector<StoreChange> batch = std::exchange(changes, {});
+    failpoint("device.nodes:before");
     auto written = co_await store_.commit(std::move(batch), std::move(guards));
+    failpoint("device.nodes:after");
     co_return written;
 }
 

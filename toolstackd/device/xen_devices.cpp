@@ -151,10 +151,10 @@ XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfi
     std::function<Outcome<Taps>()> work = [open = open_nic_, nic, name]() -> Outcome<Taps> {
         return std::make_shared<std::vector<UniqueFd>>(TRY(open(nic, name)));
     };
-    failpoint("device.tap.before");
+    failpoint("device.tap:before");
     auto taps =
         co_await within<Taps>(executor_, pool_, kOpenLimit, "opening " + name, std::move(work));
-    failpoint("device.tap.after");
+    failpoint("device.tap:after");
     if (!taps)
         co_return taps.error();
     backend::AddNic request;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/sys/failpoint.hpp"
 
-#ifdef ZOCALO_FAILPOINTS
-
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
@@ -14,38 +13,47 @@ namespace zocalo::toolstack {
 namespace {
 
 struct Settings {
+    bool armed{};
     unsigned long kill_at{};
     int log{-1};
-    unsigned long passed{};
     std::function<void(const char*)> hook;
 };
 
+Settings from_environment()
+{
+    Settings settings;
+    if (const char* k = std::getenv("ZOCALO_FAILPOINT_KILL"))
+        settings.kill_at = std::strtoul(k, nullptr, 10);
+    if (const char* file = std::getenv("ZOCALO_FAILPOINT_LOG"))
+        settings.log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    settings.armed = settings.kill_at != 0 || settings.log >= 0;
+    return settings;
+}
+
 Settings& settings()
 {
-    static Settings instance = [] {
-        Settings s;
-        if (const char* k = std::getenv("ZOCALO_FAILPOINT_KILL"))
-            s.kill_at = std::strtoul(k, nullptr, 10);
-        if (const char* file = std::getenv("ZOCALO_FAILPOINT_LOG"))
-            s.log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        return s;
-    }();
+    static Settings instance = from_environment();
     return instance;
 }
+
+// Blocking work on a pool passes failpoints too.
+std::atomic<unsigned long> passed;
 
 } // namespace
 
 void failpoint(const char* name)
 {
-    Settings& s = settings();
+    const Settings& s = settings();
     if (s.hook)
         return s.hook(name);
-    ++s.passed;
+    if (!s.armed)
+        return;
+    const unsigned long pass = ++passed;
     if (s.log >= 0) {
         const std::string line = std::string(name) + "\n";
         [[maybe_unused]] const auto written = write(s.log, line.data(), line.size());
     }
-    if (s.kill_at != 0 && s.passed == s.kill_at)
+    if (pass == s.kill_at)
         std::raise(SIGKILL);
 }
 
@@ -55,5 +63,3 @@ void set_failpoint_hook(std::function<void(const char* name)> hook)
 }
 
 } // namespace zocalo::toolstack
-
-#endif

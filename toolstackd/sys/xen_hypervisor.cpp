@@ -2,7 +2,6 @@
 #include "toolstackd/sys/xen_hypervisor.hpp"
 
 #include "toolstackd/sys/deadline.hpp"
-#include "toolstackd/sys/failpoint.hpp"
 
 #include <utility>
 
@@ -76,15 +75,6 @@ Outcome<DomId> create_now(
     return placed.error();
 }
 
-// Failpoints around a call, passed on the daemon's thread: it alone counts them.
-template <class T> Answer<T> marked(const char* before, const char* after, Answer<T> call)
-{
-    failpoint(before);
-    auto result = co_await std::move(call);
-    failpoint(after);
-    co_return result;
-}
-
 } // namespace
 
 XenHypervisor::XenHypervisor(
@@ -125,58 +115,40 @@ Answer<LiveDomain> XenHypervisor::find(DomId domid)
 
 Answer<DomId> XenHypervisor::create(const rpc::Uuid& uuid, const rpc::DomainConfig& config)
 {
-    return marked<DomId>(
-        "xen.create.before",
-        "xen.create.after",
-        slow<DomId>(
-            [c = calls_, b = builder_, uuid, config] { return create_now(*c, *b, uuid, config); },
-            "creating " + config.name,
-            kCreateLimit
-        )
+    return slow<DomId>(
+        [c = calls_, b = builder_, uuid, config] { return create_now(*c, *b, uuid, config); },
+        "creating " + config.name,
+        kCreateLimit
     );
 }
 
 Answer<Wiring> XenHypervisor::build(DomId domid, const rpc::DomainConfig& config)
 {
-    return marked<Wiring>(
-        "xen.build.before",
-        "xen.build.after",
-        slow<Wiring>(
-            [b = builder_, domid, config] { return b->build(domid, config); },
-            "building " + config.name,
-            kBuildLimit
-        )
+    return slow<Wiring>(
+        [b = builder_, domid, config] { return b->build(domid, config); },
+        "building " + config.name,
+        kBuildLimit
     );
 }
 
 Answer<Unit> XenHypervisor::pause(DomId domid)
 {
-    return marked<Unit>(
-        "xen.pause.before",
-        "xen.pause.after",
-        quick<Unit>([c = calls_, domid] { return c->pause(domid); }, "pausing " + words(domid))
-    );
+    return quick<Unit>([c = calls_, domid] { return c->pause(domid); }, "pausing " + words(domid));
 }
 
 Answer<Unit> XenHypervisor::unpause(DomId domid)
 {
-    return marked<Unit>(
-        "xen.unpause.before",
-        "xen.unpause.after",
-        quick<Unit>([c = calls_, domid] { return c->unpause(domid); }, "unpausing " + words(domid))
+    return quick<Unit>(
+        [c = calls_, domid] { return c->unpause(domid); }, "unpausing " + words(domid)
     );
 }
 
 Answer<Unit> XenHypervisor::destroy(DomId domid)
 {
-    return marked<Unit>(
-        "xen.destroy.before",
-        "xen.destroy.after",
-        slow<Unit>(
-            [c = calls_, domid] { return c->destroy(domid); },
-            "destroying " + words(domid),
-            kDestroyLimit
-        )
+    return slow<Unit>(
+        [c = calls_, domid] { return c->destroy(domid); },
+        "destroying " + words(domid),
+        kDestroyLimit
     );
 }
 

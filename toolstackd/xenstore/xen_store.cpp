@@ -2,7 +2,6 @@
 #include "toolstackd/xenstore/xen_store.hpp"
 
 #include "common/xen-proto/xs_wire.hpp"
-#include "toolstackd/sys/failpoint.hpp"
 #include "toolstackd/xenstore/commit.hpp"
 #include "toolstackd/xenstore/watch_table.hpp"
 
@@ -222,21 +221,17 @@ Answer<Unit> XenStore::commit(std::vector<StoreChange> changes, std::vector<Stor
         co_return plan.error();
     if (plan->empty())
         co_return Unit{};
-    failpoint("xenstore.commit.before");
     if (!plan->needs_transaction()) {
         std::vector<XsReply> replies(1);
         auto reply = co_await state->ask(plan->requests().front());
         if (!reply)
             co_return reply.error();
         replies.front() = std::move(*reply);
-        failpoint("xenstore.commit.after");
         co_return plan->judge(replies);
     }
     for (unsigned attempt = 1; attempt <= state->options.attempts; ++attempt) {
         bool again = false;
         auto done = co_await state->attempt(*plan, again);
-        if (done)
-            failpoint("xenstore.commit.after");
         if (done || !again)
             co_return done;
         asio::steady_timer pause(state->executor, conflict_pause(attempt + 1, state->random));
@@ -324,27 +319,23 @@ Answer<std::vector<std::string>> XenStore::list(std::string path)
 Answer<Unit> XenStore::introduce(DomId domid, std::uint64_t frame, EventPort port)
 {
     const auto state = state_;
-    failpoint("xenstore.introduce.before");
     auto reply = co_await state->ask(introduce_request(domid, frame, port));
     if (!reply)
         co_return reply.error();
     if (reply->error != 0)
         co_return store_error("introduce domain " + std::to_string(domid.value), reply->error);
-    failpoint("xenstore.introduce.after");
     co_return Unit{};
 }
 
 Answer<Unit> XenStore::release(DomId domid)
 {
     const auto state = state_;
-    failpoint("xenstore.release.before");
     auto reply = co_await state->ask(release_request(domid));
     if (!reply)
         co_return reply.error();
     // ENOENT: xenstored let go of it by itself when the domain died.
     if (reply->error != 0 && reply->error != ENOENT)
         co_return store_error("release domain " + std::to_string(domid.value), reply->error);
-    failpoint("xenstore.release.after");
     co_return Unit{};
 }
 
