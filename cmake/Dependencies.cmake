@@ -27,3 +27,5 @@ target_compile_definitions(zocalo_asio PUBLIC
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_FILE=0)
 target_link_libraries(zocalo_asio PUBLIC Boost::headers Threads::Threads)
 target_link_libraries(zocalo_asio PRIVATE zocalo_hosted)
+# GCC 12 pairs a coroutine's inlined operator new with the promise's delete and calls them mismatched.
+target_compile_options(zocalo_asio PUBLIC $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>)
