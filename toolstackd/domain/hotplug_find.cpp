@@ -86,8 +86,10 @@ Outcome<PlugConfig> choose_device(const Record& record, const OpRow& op)
     if (taken.contains(devid))
         return Error{
             Code::conflict,
-            std::string("the domain has a ") + (disk ? "disk" : "network interface") +
-                " with number " + std::to_string(devid) + " already",
+            "the domain has " +
+                (disk ? "the disk " + probe.disks.front().vdev + ", number "
+                      : "a network interface with number ") +
+                std::to_string(devid) + ", already",
             "choose another one"};
     if (disk)
         return PlugConfig(probe.disks.front());

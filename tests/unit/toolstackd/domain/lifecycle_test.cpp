@@ -186,6 +186,17 @@ TEST_F(Lifecycle, AttachedDisksAndNicsComeAndGo)
     EXPECT_EQ(h.world.processes[uuid("web")].devices.size(), 2U);
 }
 
+TEST_F(Lifecycle, ASecondDiskOfTheSameNameIsRefusedByThatName)
+{
+    h.change(create_request(small_config("web")));
+    boost::json::object disk{{"target", "/images/data.img"}, {"vdev", "xvdb"}};
+    EXPECT_EQ(h.change(request("block-attach", "web", disk)).state, OpState::done);
+    disk["target"] = "/images/other.img";
+    const auto op = h.change(request("block-attach", "web", disk));
+    EXPECT_EQ(op.error_code, "conflict");
+    EXPECT_NE(op.error.find("xvdb"), std::string::npos) << op.error;
+}
+
 TEST_F(Lifecycle, AnAttachTheGuestIgnoresIsRolledBack)
 {
     h.change(create_request(small_config("web")));
