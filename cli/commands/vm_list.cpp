@@ -16,7 +16,7 @@ Outcome<Unit> run(const Args& args, Session& session)
     if (as_xl)
         session.out << "UUID                                  ID    name\n";
     for (const auto& domain : domains) {
-        if (domain.domid <= 0)
+        if (domain.domid < 0 || (domain.domid == 0 && !as_xl)) // xl takes domain 0 for a guest here
             continue;
         if (as_xl)
             session.out << domain.uuid << "  " << domain.domid << "    " << std::left

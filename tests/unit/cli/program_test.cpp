@@ -132,6 +132,25 @@ TEST(Program, PrintsXlsTablesByteForByteWhenCalledXl)
     );
 }
 
+TEST(Program, OnlyXlTakesDomain0ForAGuest)
+{
+    FakeDaemon daemon{[](const std::string&) {
+        rpc::DomainView dom0;
+        dom0.uuid = "00000000-0000-0000-0000-000000000000";
+        dom0.name = "Domain-0";
+        dom0.domid = 0;
+        return http_answer(200, json_of(std::vector{dom0, web().domain}));
+    }};
+    const auto& s = daemon.socket_path();
+    EXPECT_EQ(
+        run({"xl", "vm-list"}, s).out,
+        "UUID                                  ID    name\n"
+        "00000000-0000-0000-0000-000000000000  0    Domain-0                      \n"
+        "01234567-89ab-cdef-0123-456789abcdef  7    web                           \n"
+    );
+    EXPECT_EQ(run({"zl", "vm-list", "-o", "csv", "-c", "name"}, s).out, "name\nweb\n");
+}
+
 TEST(Program, ListsInEveryFormat)
 {
     FakeDaemon daemon{answer_views};
