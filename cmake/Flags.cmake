@@ -37,7 +37,10 @@ add_library(zocalo_freestanding INTERFACE)
 target_link_libraries(zocalo_freestanding INTERFACE zocalo_warnings)
 target_include_directories(zocalo_freestanding INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(zocalo_freestanding INTERFACE
-  -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone -mcmodel=kernel -fno-pic
+  # Position independent: the image lives in the hypervisor's hole of the address space, not in the
+  # top 2 GiB, which belong to the guest's kernel.
+  -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone -fpie -fvisibility=hidden
+  -fno-stack-protector -fno-threadsafe-statics -fno-asynchronous-unwind-tables
   # With clang, libstdc++ headers do not parse without floating point: GCC alone proves its absence.
   $<$<CXX_COMPILER_ID:GNU>:-mgeneral-regs-only>)
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the boot loader (Multiboot 1, section 3.2: 32-bit, paging off) to 64-bit C++. The first page
+// tables map 0-4 GiB three times: at 0 (until the jump), as the image, and as the direct map.
+#define PHYSICAL(symbol) (symbol - 0xffff828000000000)
+#define MULTIBOOT_FLAGS 0x00010003 /* aligned modules, memory map, address fields */
+
+    .section .multiboot, "ax"
+    .balign 4
+multiboot_header:
+    .long 0x1badb002
+    .long MULTIBOOT_FLAGS
+    .long -(0x1badb002 + MULTIBOOT_FLAGS)
+    .long PHYSICAL(multiboot_header)
+    .long PHYSICAL(image_start)
+    .long PHYSICAL(image_load_end)
+    .long PHYSICAL(image_end)
+    .long PHYSICAL(multiboot_entry)
+
+    .text
+    .code32
+    .globl multiboot_entry
+multiboot_entry:
+    cld
+    cli
+    mov $PHYSICAL(boot_stack_end), %esp
+    mov %eax, %ebp
+    mov %ebx, %esi
+    mov $0x80000000, %eax
+    cpuid
+    cmp $0x80000001, %eax
+    jb no_long_mode
+    mov $0x80000001, %eax
+    cpuid
+    and $(1 << 29 | 1 << 20), %edx // long mode, no-execute
+    cmp $(1 << 29 | 1 << 20), %edx
+    jne no_long_mode
+
+    // 2048 entries of 2 MiB.
+    mov $PHYSICAL(boot_l2), %edi
+    mov $0x83, %eax // present, writable, large
+    xor %ecx, %ecx
+1:  mov %eax, (%edi,%ecx,8)
+    add $0x200000, %eax
+    inc %ecx
+    cmp $2048, %ecx
+    jne 1b
+    mov $PHYSICAL(boot_l2) + 3, %eax
+    mov %eax, PHYSICAL(boot_l3)
+    add $0x1000, %eax
+    mov %eax, PHYSICAL(boot_l3) + 8
+    add $0x1000, %eax
+    mov %eax, PHYSICAL(boot_l3) + 16
+    add $0x1000, %eax
+    mov %eax, PHYSICAL(boot_l3) + 24
+    mov $PHYSICAL(boot_l3) + 3, %eax
+    mov %eax, PHYSICAL(boot_l4)
+    mov %eax, PHYSICAL(boot_l4) + 261 * 8
+    mov %eax, PHYSICAL(boot_l4) + 262 * 8
+
+    mov $PHYSICAL(boot_l4), %eax
+    .globl enter_long_mode
+enter_long_mode: // eax: physical address of an L4; ebp, esi: passed on
+    mov %eax, %cr3
+    mov $0x20, %eax // CR4.PAE
+    mov %eax, %cr4
+    mov $0xc0000080, %ecx
+    rdmsr
+    or $0x901, %eax // EFER: NXE, LME, SCE
+    wrmsr
+    mov $0x80050033, %eax // CR0: PG AM WP NE ET MP PE
+    mov %eax, %cr0
+    lgdt PHYSICAL(boot_gdt_pointer)
+    ljmp $0xe008 - 0xe000, $PHYSICAL(low64)
+
+no_long_mode:
+    mov $PHYSICAL(no_long_mode_text), %esi
+2:  lodsb
+    test %al, %al
+    jz 3f
+    mov $0x3f8, %dx
+    out %al, %dx
+    jmp 2b
+3:  hlt
+    jmp 3b
+
+    .code64
+low64:
+    movabs $high64, %rax
+    jmp *%rax
+high64:
+    xor %eax, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %fs
+    mov %eax, %gs
+    mov $0x10, %eax
+    mov %eax, %ss
+    lea boot_stack_end(%rip), %rsp
+    mov %ebp, %edi
+    mov %esi, %esi
+    xor %ebp, %ebp
+    call start_hypervisor
+1:  hlt
+    jmp 1b
+
+    .section .rodata
+no_long_mode_text:
+    .asciz "zocalo: this processor has no 64-bit mode with no-execute pages; use another one\r\n"
+    .balign 8
+    .globl boot_gdt
+boot_gdt:
+    .quad 0
+    .quad 0x00af9b000000ffff // 0x08: 64-bit code
+    .quad 0x00cf93000000ffff // 0x10: data
+boot_gdt_pointer:
+    .word 23
+    .long PHYSICAL(boot_gdt)
+
+    .bss
+    .balign 4096
+boot_l4:
+    .skip 4096
+boot_l3:
+    .skip 4096
+boot_l2:
+    .skip 4 * 4096
+boot_stack:
+    .skip 32768
+    .globl boot_stack_end
+boot_stack_end:
+
+    .section .note.GNU-stack, "", @progbits

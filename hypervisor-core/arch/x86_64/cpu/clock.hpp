@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The time stamp counter as a clock, and the local APIC's timer against it.
+#pragma once
+
+#include "hypervisor-core/domain/system.hpp"
+
+namespace zocalo::hv {
+
+// Measures both against the PIT, reads the real-time clock and starts system.clock. The local APIC
+// runs already.
+void start_clock(System& system);
+
+} // namespace zocalo::hv

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is printed when a guest or the hypervisor itself has met its end.
+#pragma once
+
+#include "hypervisor-core/domain/vcpu.hpp"
+
+#include <string_view>
+
+namespace zocalo::hv {
+
+void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why);
+
+// Registers and a trace of our own stack, for tools/symbolize.sh; then the machine stops.
+[[noreturn]] void report_own(const TrapFrame& frame);
+
+} // namespace zocalo::hv

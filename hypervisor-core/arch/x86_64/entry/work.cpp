@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/arch/x86_64/entry/work.hpp"
+
+#include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/local_apic.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/system_lock.hpp"
+#include "hypervisor-core/arch/x86_64/drivers/interrupts.hpp"
+#include "hypervisor-core/arch/x86_64/entry/report.hpp"
+#include "hypervisor-core/arch/x86_64/pv/registers.hpp"
+#include "hypervisor-core/domain/guest_time.hpp"
+#include "hypervisor-core/domain/life.hpp"
+#include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/hal/memory.hpp"
+#include "hypervisor-core/pv/bounce.hpp"
+
+extern "C" [[noreturn]] void run_guest_on_stack(void* frame);
+
+namespace zocalo::hv {
+namespace {
+
+bool has_work(const CpuTop& top, const CpuState& cpu)
+{
+    return cpu.choose || top.timer_fired || cpu.current == nullptr;
+}
+
+// The guest's copy, where its kernel looks for stolen time.
+void publish_run_state(const Vcpu& vcpu)
+{
+    if (vcpu.runstate_area != 0)
+        hal::copy_to_guest(vcpu.runstate_area, &vcpu.runstate, sizeof(vcpu.runstate));
+}
+
+// Makes the processor hold the registers of `next`; null when it is to idle, which leaves the last
+// guest's registers in place in case it is the next one as well.
+void switch_to(CpuTop& top, Vcpu* next, TrapFrame& frame)
+{
+    if (next == nullptr || next == top.loaded)
+        return;
+    if (top.loaded != nullptr)
+        save_vcpu(*top.loaded, frame);
+    top.loaded = next;
+    load_vcpu(*next, frame);
+}
+
+void do_work(CpuTop& top, CpuState& cpu, TrapFrame& frame)
+{
+    const SystemGuard lock;
+    System& system = *top.system;
+    top.timer_fired = false;
+    const std::uint64_t now = hal::now();
+    run_timers(system, top.id, now);
+    if (cpu.choose || cpu.current == nullptr || now >= cpu.choose_at) {
+        Vcpu* const next = choose_vcpu(system, top.id, now);
+        switch_to(top, next, frame);
+        if (next != nullptr) {
+            publish_time(system, *next);
+            publish_run_state(*next);
+        }
+    }
+}
+
+void arm_timer(CpuTop& top, const CpuState& cpu)
+{
+    const std::uint64_t deadline = next_deadline(cpu);
+    if (deadline == top.armed_for)
+        return;
+    top.armed_for = deadline;
+    hal::arm_timer(deadline);
+}
+
+} // namespace
+
+void handle_interrupt(std::uint32_t vector)
+{
+    CpuTop& top = cpu_top();
+    switch (vector) {
+    case local_apic::kTimerVector:
+        top.timer_fired = true;
+        top.armed_for = kNever;
+        local_apic::end_of_interrupt();
+        break;
+    case local_apic::kKickVector:
+        local_apic::end_of_interrupt();
+        break;
+    case local_apic::kFlushVector:
+        local_apic::end_of_interrupt();
+        serve_flush_requests();
+        break;
+    case local_apic::kSpuriousVector:
+        break;
+    default:
+        device_interrupt(*top.system, static_cast<std::uint8_t>(vector));
+        break;
+    }
+}
+
+extern "C" void prepare_exit(TrapFrame* frame)
+{
+    CpuTop& top = cpu_top();
+    CpuState& cpu = top.system->cpus[top.id];
+    for (;;) {
+        while (has_work(top, cpu)) {
+            do_work(top, cpu, *frame);
+            arm_timer(top, cpu);
+            if (cpu.current == nullptr && !cpu.choose && !top.timer_fired)
+                x86::wait_for_interrupt();
+        }
+        arm_timer(top, cpu);
+        if (pv::deliver_events(*top.loaded, *frame))
+            return;
+        report_guest(*top.loaded, *frame, "an event that its kernel cannot take");
+        const SystemGuard lock;
+        crash_domain(*top.system, *top.loaded->domain);
+    }
+}
+
+void hal::kick(unsigned cpu)
+{
+    const CpuTop& top = cpu_top();
+    if (cpu != top.id)
+        local_apic::send(top.system->cpus[cpu].apic_id, local_apic::kKickVector);
+}
+
+unsigned hal::this_cpu() { return cpu_top().id; }
+
+void run_guests() { run_guest_on_stack(&guest_frame(cpu_top().id)); }
+
+} // namespace zocalo::hv

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// AcpiInfo: what the hypervisor needs of the firmware's tables. Source: ACPI 6.4, sections 5.2.5 to
+// 5.2.12. Reads machine memory through the direct map; tables are trusted no further than their
+// lengths.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace zocalo::hv {
+
+struct AcpiInfo {
+    static constexpr unsigned kMaxProcessors = 64;
+    static constexpr unsigned kMaxIoApics = 8;
+
+    struct Processor {
+        std::uint32_t apic_id{}, acpi_id{};
+    };
+    struct IoApic {
+        std::uint64_t address{};
+        std::uint32_t first_gsi{};
+    };
+
+    bool found{};
+    std::uint64_t local_apic{0xfee00000};
+    std::array<Processor, kMaxProcessors> processors{};
+    unsigned processor_count{};
+    std::array<IoApic, kMaxIoApics> io_apics{};
+    unsigned io_apic_count{};
+    std::uint16_t pm1a_control{}, pm1b_control{}; // ports; 0: none
+};
+
+AcpiInfo read_acpi();
+
+} // namespace zocalo::hv

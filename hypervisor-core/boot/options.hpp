@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options: the hypervisor's command line as values. Which there are: hypervisor-core/README.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace zocalo::hv {
+
+struct Options {
+    std::uint64_t dom0_bytes{};    // dom0_mem=SIZE; 0: all but what guests are left
+    unsigned dom0_vcpus{};         // dom0_max_vcpus=N; 0: one per processor
+    bool reboot_on_panic{true};    // noreboot
+    std::string_view first_unknown; // an option nobody knows; empty when all are known
+};
+
+// "512M", "1G", "4096" (KiB, as in Xen) in bytes.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+Options parse_options(std::string_view command_line);
+
+} // namespace zocalo::hv

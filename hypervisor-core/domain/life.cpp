@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/domain/life.hpp"
+
+#include "hypervisor-core/console/log.hpp"
+#include "hypervisor-core/domain/guest_time.hpp"
+#include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/hal/memory.hpp"
+
+#include <xen/sched.h>
+
+#include <bit>
+#include <new>
+
+namespace zocalo::hv {
+namespace {
+
+template <class T> constexpr unsigned order_of()
+{
+    constexpr std::uint64_t kPages = (sizeof(T) + kPageSize - 1) >> kPageShift;
+    return static_cast<unsigned>(std::bit_width(kPages - 1));
+}
+
+// An object in frames of its own.
+template <class T> Result<T*> make(Memory& memory)
+{
+    const Mfn frames = TRY(memory.allocate(order_of<T>()));
+    return new (hal::frame_bytes(frames)) T{};
+}
+
+} // namespace
+
+Result<Domain*> create_domain(System& system, DomId id, unsigned vcpu_limit)
+{
+    if (id.value >= kMaxDomains || system.domains[id.value] != nullptr)
+        return Errno::exist;
+    if (vcpu_limit == 0 || vcpu_limit > kMaxVcpus)
+        return Errno::inval;
+    Domain& domain = *TRY(make<Domain>(system.memory));
+    domain.id = id;
+    domain.memory.owner = id;
+    domain.vcpu_limit = vcpu_limit;
+    domain.pauses = 1;
+    domain.shared_frame = TRY(system.memory.lend_to(id));
+    domain.shared = reinterpret_cast<shared_info*>(hal::frame_bytes(domain.shared_frame));
+    // Before a guest asks for upcalls it must not get any.
+    for (vcpu_info& info : domain.shared->vcpu_info)
+        info.evtchn_upcall_mask = 1;
+    for (xen_ulong_t& word : domain.shared->evtchn_mask)
+        word = ~xen_ulong_t{0};
+    publish_wall_clock(system, domain);
+    system.domains[id.value] = &domain;
+    return &domain;
+}
+
+Result<Vcpu*> create_vcpu(System& system, Domain& domain, unsigned id, unsigned cpu)
+{
+    if (id >= domain.vcpu_limit || domain.vcpus[id] != nullptr)
+        return Errno::inval;
+    Vcpu& vcpu = *TRY(make<Vcpu>(system.memory));
+    vcpu.domain = &domain;
+    vcpu.id = id;
+    vcpu.sched.cpu = cpu;
+    if (id < XEN_LEGACY_MAX_VCPUS)
+        vcpu.info = &domain.shared->vcpu_info[id];
+    if (domain.pauses != 0)
+        hold(system, vcpu, Hold::paused);
+    // What FXRSTOR loads at first: the state after FNINIT, all exceptions masked.
+    constexpr std::uint16_t kControlWord = 0x37f;
+    constexpr std::uint32_t kMxcsr = 0x1f80;
+    constexpr std::size_t kMxcsrAt = 24;
+    new (vcpu.pv.fpu.data()) std::uint16_t{kControlWord};
+    new (vcpu.pv.fpu.data() + kMxcsrAt) std::uint32_t{kMxcsr};
+    vcpu.runstate.state = RUNSTATE_offline;
+    vcpu.runstate.state_entry_time = hal::now();
+    domain.vcpus[id] = &vcpu;
+    return &vcpu;
+}
+
+Result<Unit> make_event_room(System& system, Domain& domain)
+{
+    if (domain.events.has_room())
+        return Unit{};
+    const Mfn frame = TRY(system.memory.allocate());
+    auto* const channels = reinterpret_cast<Channel*>(hal::frame_bytes(frame));
+    domain.events.add_bucket(
+        std::span<Channel, EventTable::kPortsPerBucket>{channels, EventTable::kPortsPerBucket}
+    );
+    return Unit{};
+}
+
+void crash_domain(System& system, Domain& domain)
+{
+    log("domain ", domain.id.value, " has crashed");
+    shut_down(system, domain, SHUTDOWN_crash);
+}
+
+} // namespace zocalo::hv

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where text goes, and the end of everything. Implemented in arch/.
+#pragma once
+
+#include <string_view>
+
+namespace zocalo::hv::hal {
+
+void write_console(std::string_view text);
+
+// Prints what is wrong and stops the machine.
+[[noreturn]] void panic(std::string_view why);
+
+} // namespace zocalo::hv::hal

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// HYPERVISOR_multicall: several hypercalls in a row, each result beside its call.
+#include "hypervisor-core/hypercall/handlers.hpp"
+
+namespace zocalo::hv {
+
+Answer hypercall::multicall(Call& call)
+{
+    const GuestArray<multicall_entry> entries{call.arguments[0]};
+    const std::uint64_t count = call.arguments[1];
+    constexpr std::uint64_t kMost = 1 << 16;
+    if (count > kMost)
+        return Errno::inval;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        multicall_entry entry = TRY(entries[i].copy_in());
+        // Neither may be inside: one never returns, the other would nest without end.
+        if (entry.op == __HYPERVISOR_multicall || entry.op == __HYPERVISOR_iret) {
+            entry.result = static_cast<xen_ulong_t>(-static_cast<std::int64_t>(Errno::inval));
+        } else {
+            Call inner{
+                call.system,
+                call.vcpu,
+                call.frame,
+                entry.op,
+                {entry.args[0], entry.args[1], entry.args[2], entry.args[3], entry.args[4]}};
+            const Answer answer = dispatch(inner);
+            if (answer.kind() == Answer::Kind::again) {
+                // Go on with what is left of this entry, then with the rest.
+                for (std::size_t a = 0; a < answer.arguments().size(); ++a)
+                    entry.args[a] = answer.arguments()[a];
+                TRY(entries[i].copy_out(entry));
+                return call.again({entries[i].address(), count - i, 0, 0, 0});
+            }
+            entry.result = static_cast<xen_ulong_t>(answer.value());
+        }
+        TRY(entries[i].copy_out(entry));
+    }
+    return 0;
+}
+
+} // namespace zocalo::hv

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may do what to whom, in one place.
+#pragma once
+
+#include "hypervisor-core/domain/system.hpp"
+
+namespace zocalo::hv::policy {
+
+// The domain a caller names: itself, or any other when it is privileged. srch: there is none.
+inline Result<Domain*> resolve(System& system, Domain& caller, std::uint32_t number)
+{
+    if (number == DOMID_SELF || number == caller.id.value)
+        return &caller;
+    Domain* const domain =
+        number < kMaxDomains ? system.domain(DomId{static_cast<std::uint16_t>(number)}) : nullptr;
+    if (domain == nullptr)
+        return Errno::srch;
+    if (!caller.privileged)
+        return Errno::perm;
+    return domain;
+}
+
+// Any existing domain, as the far end of an event channel or grant.
+inline Result<Domain*> peer(System& system, Domain& caller, std::uint32_t number)
+{
+    if (number == DOMID_SELF)
+        return &caller;
+    Domain* const domain =
+        number < kMaxDomains ? system.domain(DomId{static_cast<std::uint16_t>(number)}) : nullptr;
+    if (domain == nullptr)
+        return Errno::srch;
+    return domain;
+}
+
+} // namespace zocalo::hv::policy

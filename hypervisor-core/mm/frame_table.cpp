@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/mm/frame_table.hpp"
+
+namespace zocalo::hv {
+namespace {
+
+// Far from wrapping, and far from anything a sane guest needs.
+constexpr std::uint32_t kMaxRefs = 0x7fffffff;
+
+} // namespace
+
+Result<Unit> FrameTable::get(Mfn mfn, DomId owner)
+{
+    if (!contains(mfn))
+        return Errno::inval;
+    FrameInfo& frame = frames_[mfn.value];
+    if (frame.owner != owner || frame.refs == 0)
+        return Errno::inval;
+    if (frame.refs == kMaxRefs)
+        return Errno::busy;
+    ++frame.refs;
+    return Unit{};
+}
+
+bool FrameTable::put(Mfn mfn)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    if (--frame.refs != 0)
+        return false;
+    frame.stamp = clock_.stamp();
+    return true;
+}
+
+void FrameTable::flush_since(std::uint32_t stamp)
+{
+    if (const CpuMask stale = clock_.stale(stamp, online_); stale != 0)
+        hal::flush_tlb(stale);
+}
+
+void FrameTable::change_type(FrameInfo& frame, FrameType type)
+{
+    if (frame.type != type && frame.type != FrameType::none)
+        flush_since(frame.stamp);
+    frame.type = type;
+    frame.type_refs = 1;
+}
+
+Result<Unit> FrameTable::share_type(Mfn mfn, FrameType type)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    if (frame.type_refs == 0 || frame.type != type || frame.type_refs == kMaxRefs)
+        return Errno::busy;
+    ++frame.type_refs;
+    return Unit{};
+}
+
+Result<Unit> FrameTable::get_writable(Mfn mfn)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    if (frame.type_refs != 0)
+        return share_type(mfn, FrameType::writable);
+    change_type(frame, FrameType::writable);
+    return Unit{};
+}
+
+Result<Unit> FrameTable::begin_type(Mfn mfn, FrameType type)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    // The hypervisor's own pages that guests see are never theirs to turn into tables.
+    if (frame.type_refs != 0 || frame.has(FrameInfo::lent))
+        return Errno::busy;
+    change_type(frame, type);
+    return Unit{};
+}
+
+bool FrameTable::put_type(Mfn mfn)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    if (--frame.type_refs != 0)
+        return false;
+    frame.stamp = clock_.stamp();
+    return true;
+}
+
+void FrameTable::give(Mfn mfn, OwnedFrames& to)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    frame.refs = 1;
+    frame.type_refs = 0;
+    frame.type = FrameType::none;
+    frame.owner = to.owner;
+    frame.flags = FrameInfo::allocated;
+    frame.previous = kNoFrame;
+    frame.next = to.first;
+    if (to.first != kNoFrame)
+        frames_[to.first].previous = static_cast<std::uint32_t>(mfn.value);
+    to.first = static_cast<std::uint32_t>(mfn.value);
+    ++to.count;
+}
+
+void FrameTable::take(Mfn mfn, OwnedFrames& from)
+{
+    FrameInfo& frame = frames_[mfn.value];
+    if (frame.previous != kNoFrame)
+        frames_[frame.previous].next = frame.next;
+    else
+        from.first = frame.next;
+    if (frame.next != kNoFrame)
+        frames_[frame.next].previous = frame.previous;
+    frame.next = frame.previous = kNoFrame;
+    frame.clear(FrameInfo::allocated);
+    --from.count;
+}
+
+} // namespace zocalo::hv

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/pv/bounce.hpp"
+
+#include "hypervisor-core/hal/memory.hpp"
+#include "hypervisor-core/hal/pv.hpp"
+
+#include <array>
+#include <atomic>
+
+namespace zocalo::hv::pv {
+namespace {
+
+constexpr std::uint64_t kRing = 3;
+constexpr unsigned kPageFault = 14;
+constexpr unsigned kEventMaskInCs = 32; // where the frame's cs slot keeps the old event mask
+
+constexpr bool pushes_error(unsigned vector)
+{
+    constexpr std::uint32_t kWithError = 1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 |
+                                         1U << 14 | 1U << 17 | 1U << 21;
+    return vector < 32 && (kWithError >> vector & 1) != 0;
+}
+
+} // namespace
+
+bool enter_kernel(
+    Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std::uint32_t> error
+)
+{
+    const bool from_user = !vcpu.pv.in_kernel;
+    const std::uint8_t masked = vcpu.info->evtchn_upcall_mask;
+    // A kernel tells its own frames from those of its user space by the ring in cs.
+    const std::uint64_t cs = from_user ? (frame.cs & 0xffff) | kRing : frame.cs & 0xfffc;
+    const std::uint64_t flags =
+        (frame.rflags & ~kFlagInterrupts) | (masked != 0 ? 0 : kFlagInterrupts);
+
+    std::array<std::uint64_t, 8> words{};
+    std::size_t count = 0;
+    words[count++] = frame.rcx;
+    words[count++] = frame.r11;
+    if (error)
+        words[count++] = *error;
+    words[count++] = frame.rip;
+    words[count++] = cs | std::uint64_t{masked} << kEventMaskInCs;
+    words[count++] = flags;
+    words[count++] = frame.rsp;
+    words[count++] = frame.ss;
+
+    std::uint64_t sp = frame.rsp;
+    if (from_user) {
+        vcpu.pv.in_kernel = true;
+        hal::switch_mode(vcpu);
+        sp = vcpu.pv.kernel_sp;
+    }
+    sp = (sp & ~std::uint64_t{15}) - count * sizeof(words[0]);
+    if (!hal::copy_to_guest(sp, words.data(), count * sizeof(words[0])))
+        return false;
+
+    frame.rsp = sp;
+    frame.ss = FLAT_KERNEL_SS;
+    frame.rip = to.address;
+    frame.cs = FLAT_KERNEL_CS;
+    frame.rflags &= ~(kFlagTrap | kFlagNested | kFlagResume | kFlagAlignment);
+    if (to.masks_events)
+        vcpu.info->evtchn_upcall_mask = 1;
+    return to.address != 0;
+}
+
+bool guest_syscall(Vcpu& vcpu, TrapFrame& frame)
+{
+    return enter_kernel(vcpu, frame, vcpu.pv.syscall, std::nullopt);
+}
+
+bool inject(Vcpu& vcpu, TrapFrame& frame, unsigned vector, std::uint32_t error)
+{
+    const trap_info& trap = vcpu.pv.traps[vector];
+    const Callback to{trap.address, TI_GET_IF(&trap) != 0};
+    if (to.address == 0)
+        return false;
+    return enter_kernel(
+        vcpu,
+        frame,
+        to,
+        pushes_error(vector) ? std::optional<std::uint32_t>{error} : std::nullopt
+    );
+}
+
+bool inject_page_fault(Vcpu& vcpu, TrapFrame& frame, std::uint64_t address, std::uint32_t error)
+{
+    vcpu.pv.cr2 = address;
+    vcpu.info->arch.cr2 = address;
+    // To a guest its kernel is no user, though it runs in ring 3.
+    constexpr std::uint32_t kUserAccess = 1 << 2;
+    const std::uint32_t seen = vcpu.pv.in_kernel ? error & ~kUserAccess : error;
+    return inject(vcpu, frame, kPageFault, seen);
+}
+
+bool deliver_events(Vcpu& vcpu, TrapFrame& frame)
+{
+    const vcpu_info& info = *vcpu.info;
+    const std::uint8_t pending =
+        std::atomic_ref<const std::uint8_t>{info.evtchn_upcall_pending}.load();
+    if (pending == 0 || info.evtchn_upcall_mask != 0 || vcpu.pv.event.address == 0)
+        return true;
+    return enter_kernel(vcpu, frame, {vcpu.pv.event.address, true}, std::nullopt);
+}
+
+} // namespace zocalo::hv::pv

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/pv/cpuid.hpp"
+
+#include <xen/arch-x86/cpuid.h>
+
+namespace zocalo::hv::pv {
+namespace {
+
+using hal::CpuidLeaf;
+
+template <class... Bits> constexpr std::uint32_t bits(Bits... bit) { return (0U | ... | (1U << bit)); }
+
+// Bit numbers: Intel SDM volume 2, CPUID; AMD64 volume 3, appendix E.
+// Leaf 1: no monitor, VMX, SMX, PCID, x2APIC, deadline timer; no XSAVE, hence no AVX, FMA, F16C.
+constexpr std::uint32_t kHidden1c =
+    bits(2U, 3U, 4U, 5U, 6U, 7U, 8U, 12U, 15U, 17U, 21U, 24U, 26U, 27U, 28U, 29U);
+constexpr std::uint32_t kHypervisor = bits(31U);
+// No VME, PSE, MCE, SEP, MTRR, PGE, MCA, PSE-36, DS, ACPI, HTT, TM, PBE.
+constexpr std::uint32_t kHidden1d =
+    bits(1U, 3U, 7U, 11U, 12U, 13U, 14U, 17U, 21U, 22U, 28U, 29U, 31U);
+// Leaf 7, only: BMI1, BMI2, fast string moves, RDSEED, ADX, CLFLUSHOPT, CLWB, SHA. FSGSBASE is hidden
+// because a kernel that has it reads a base with a trap at each context switch.
+constexpr std::uint32_t kShown7b = bits(3U, 8U, 9U, 18U, 19U, 23U, 24U, 29U);
+// Leaf 0x80000001: no SVM, extended APIC, IBS, XOP, SKINIT, LWP, FMA4, topology, counters, MWAITX.
+constexpr std::uint32_t kShownExt1c = bits(0U, 4U, 5U, 6U, 7U, 8U);
+// SYSCALL, NX, MMXEXT, FXSR, FFXSR, LM, 3DNow and what mirrors leaf 1.
+constexpr std::uint32_t kHiddenExt1d = bits(1U, 3U, 7U, 12U, 13U, 14U, 17U, 26U, 27U);
+constexpr std::uint32_t kInvariantTsc = bits(8U);
+
+constexpr std::uint32_t kMaxBasic = 0xd;
+constexpr std::uint32_t kMaxExtended = 0x80000008;
+constexpr std::uint32_t kXenLeaves = 0x40000000;
+constexpr std::uint32_t kXenMax = kXenLeaves + 4;
+constexpr std::uint32_t kVersion = 4 << 16 | 17;
+
+CpuidLeaf xen_leaf(const System& system, std::uint32_t leaf, std::uint32_t subleaf)
+{
+    switch (leaf - kXenLeaves) {
+    case 0:
+        return {kXenMax, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
+    case 1:
+        return {kVersion, 0, 0, 0};
+    case 2:
+        return {0, 0, 0, 0}; // no hypercall page by MSR for paravirtual guests
+    case 3:
+        if (subleaf == 0)
+            return {0, 0, static_cast<std::uint32_t>(system.tsc_hertz / 1000), 0};
+        return {};
+    default:
+        return {};
+    }
+}
+
+CpuidLeaf basic_leaf(std::uint32_t leaf, std::uint32_t subleaf)
+{
+    CpuidLeaf out = hal::cpuid(leaf, subleaf);
+    switch (leaf) {
+    case 0:
+        out.eax = out.eax < kMaxBasic ? out.eax : kMaxBasic;
+        return out;
+    case 1:
+        out.ebx &= 0x00ffff00; // not this processor's APIC id
+        out.ecx = (out.ecx & ~kHidden1c) | kHypervisor;
+        out.edx &= ~kHidden1d;
+        return out;
+    case 2:
+    case 4:
+        return out;
+    case 7:
+        return subleaf == 0 ? CpuidLeaf{0, out.ebx & kShown7b, 0, 0} : CpuidLeaf{};
+    default:
+        return {};
+    }
+}
+
+CpuidLeaf extended_leaf(std::uint32_t leaf, std::uint32_t subleaf)
+{
+    CpuidLeaf out = hal::cpuid(leaf, subleaf);
+    switch (leaf & 0xffff) {
+    case 0:
+        out.eax = out.eax < kMaxExtended ? out.eax : kMaxExtended;
+        return out;
+    case 1:
+        out.ecx &= kShownExt1c;
+        out.edx &= ~kHiddenExt1d;
+        return out;
+    case 7:
+        return {0, 0, 0, out.edx & kInvariantTsc};
+    case 8:
+        return {out.eax, 0, 0, 0};
+    default:
+        return (leaf & 0xffff) <= 6 ? out : CpuidLeaf{};
+    }
+}
+
+} // namespace
+
+CpuidLeaf
+guest_cpuid(const System& system, const Vcpu& vcpu, std::uint32_t leaf, std::uint32_t subleaf)
+{
+    static_cast<void>(vcpu);
+    if (leaf >= kXenLeaves && leaf <= kXenMax)
+        return xen_leaf(system, leaf, subleaf);
+    if (leaf <= kMaxBasic)
+        return basic_leaf(leaf, subleaf);
+    if (leaf >= 0x80000000 && leaf <= kMaxExtended)
+        return extended_leaf(leaf, subleaf);
+    return {};
+}
+
+} // namespace zocalo::hv::pv

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/hal/devices.hpp"
+#include "hypervisor-core/hal/memory.hpp"
+#include "hypervisor-core/hal/pv.hpp"
+#include "hypervisor-core/pv/cpuid.hpp"
+#include "hypervisor-core/pv/emulate.hpp"
+#include "hypervisor-core/pv/flags.hpp"
+#include "hypervisor-core/pv/instruction.hpp"
+#include "hypervisor-core/pv/io_ports.hpp"
+#include "hypervisor-core/pv/msr.hpp"
+
+namespace zocalo::hv::pv {
+namespace {
+
+constexpr std::uint64_t kLow32 = 0xffffffff;
+
+void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame)
+{
+    const auto leaf = guest_cpuid(
+        system,
+        vcpu,
+        static_cast<std::uint32_t>(frame.rax),
+        static_cast<std::uint32_t>(frame.rcx)
+    );
+    frame.rax = leaf.eax;
+    frame.rbx = leaf.ebx;
+    frame.rcx = leaf.ecx;
+    frame.rdx = leaf.edx;
+}
+
+bool access_port(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+{
+    const auto port = static_cast<std::uint16_t>(
+        instruction.has_immediate ? instruction.immediate & 0xff : frame.rdx
+    );
+    const bool allowed = may_access_ports(*vcpu.domain, port, instruction.width);
+    if (instruction.operation == Operation::out) {
+        if (allowed)
+            hal::write_port(port, static_cast<std::uint32_t>(frame.rax), instruction.width);
+        return true;
+    }
+    const std::uint64_t value =
+        allowed ? hal::read_port(port, instruction.width) : ~std::uint32_t{0};
+    const std::uint64_t mask =
+        instruction.width == 4 ? kLow32 : (std::uint64_t{1} << 8 * instruction.width) - 1;
+    frame.rax = instruction.width == 4 ? value & mask : (frame.rax & ~mask) | (value & mask);
+    return true;
+}
+
+bool access_msr(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+{
+    const auto index = static_cast<std::uint32_t>(frame.rcx);
+    if (instruction.operation == Operation::write_msr)
+        return write_guest_msr(vcpu, index, frame.rdx << 32 | (frame.rax & kLow32));
+    const auto value = read_guest_msr(vcpu, index);
+    if (!value)
+        return false;
+    frame.rax = *value & kLow32;
+    frame.rdx = *value >> 32;
+    return true;
+}
+
+bool read_control(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+{
+    constexpr std::uint64_t kCr0 = 0x80050033; // PG AM WP NE ET MP PE
+    constexpr std::uint64_t kCr4 = 1 << 5 | 1 << 9 | 1 << 10; // PAE OSFXSR OSXMMEXCPT
+    std::uint64_t& target = register_of(frame, instruction.reg);
+    switch (instruction.control) {
+    case 0:
+        target = kCr0 | (vcpu.pv.task_switched ? 1 << 3 : 0);
+        return true;
+    case 2:
+        target = vcpu.info->arch.cr2;
+        return true;
+    case 3:
+        target = vcpu.pv.kernel_table.value << kPageShift;
+        return true;
+    case 4:
+        target = kCr4 | vcpu.pv.cr4;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void set_task_switched(Vcpu& vcpu, bool set)
+{
+    vcpu.pv.task_switched = set;
+    hal::set_task_switched(set);
+}
+
+bool write_control(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+{
+    const std::uint64_t value = register_of(frame, instruction.reg);
+    switch (instruction.control) {
+    case 0:
+        set_task_switched(vcpu, (value & 1 << 3) != 0);
+        return true;
+    case 2:
+        vcpu.info->arch.cr2 = value;
+        return true;
+    case 4:
+        vcpu.pv.cr4 = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool carry_out(System& system, Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+{
+    switch (instruction.operation) {
+    case Operation::in:
+    case Operation::out:
+        return access_port(vcpu, frame, instruction);
+    case Operation::read_msr:
+    case Operation::write_msr:
+        return access_msr(vcpu, frame, instruction);
+    case Operation::move_from_control:
+        return read_control(vcpu, frame, instruction);
+    case Operation::move_to_control:
+        return write_control(vcpu, frame, instruction);
+    case Operation::cpuid:
+        answer_cpuid(system, vcpu, frame);
+        return true;
+    case Operation::clear_task_switched:
+        set_task_switched(vcpu, false);
+        return true;
+    case Operation::halt:
+        hold(system, vcpu, Hold::blocked);
+        return true;
+    case Operation::clear_interrupts: // events are masked in vcpu_info, not by a flag
+    case Operation::set_interrupts:
+    case Operation::flush_caches:
+        return true;
+    default:
+        return false;
+    }
+}
+
+} // namespace
+
+bool emulate_privileged(System& system, Vcpu& vcpu, TrapFrame& frame)
+{
+    std::array<std::uint8_t, 16> buffer{};
+    const auto instruction = decode(fetch(frame, buffer));
+    if (!instruction || !carry_out(system, vcpu, frame, *instruction))
+        return false;
+    frame.rip += instruction->length;
+    frame.rflags &= ~kFlagResume;
+    return true;
+}
+
+bool emulate_forced_cpuid(const System& system, Vcpu& vcpu, TrapFrame& frame)
+{
+    // XEN_EMULATE_PREFIX, CPUID
+    constexpr std::array<std::uint8_t, 7> kForced{0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2};
+    std::array<std::uint8_t, 7> bytes{};
+    if (!hal::copy_from_guest(bytes.data(), frame.rip, bytes.size()) || bytes != kForced)
+        return false;
+    answer_cpuid(system, vcpu, frame);
+    frame.rip += kForced.size();
+    return true;
+}
+
+} // namespace zocalo::hv::pv

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// TimerQueue: what must happen when, in order of time, for one processor. A Timer is a member of
+// whatever it belongs to; the queue only links them. Under the system lock.
+#pragma once
+
+#include <cstdint>
+
+namespace zocalo::hv {
+
+inline constexpr std::uint64_t kNever = ~std::uint64_t{0};
+
+struct Timer {
+    enum class Kind : std::uint8_t { one_shot, periodic, poll };
+
+    Kind kind{};
+    std::uint64_t deadline{kNever}; // hal::now() nanoseconds
+    Timer* next{};
+    Timer* previous{};
+    bool queued{};
+};
+
+class TimerQueue {
+  public:
+    // Arms (or moves) `timer`.
+    void arm(Timer& timer, std::uint64_t deadline);
+    void cancel(Timer& timer);
+    // The earliest timer that is due at `now`, taken out; null when none is.
+    Timer* take_due(std::uint64_t now);
+    std::uint64_t next_deadline() const { return first_ != nullptr ? first_->deadline : kNever; }
+
+  private:
+    Timer* first_{};
+};
+
+} // namespace zocalo::hv
