@@ -99,8 +99,8 @@ AcpiInfo read_acpi()
     );
     const std::uint32_t step = wide ? 8 : 4;
     for (std::uint32_t at = kHeader; at + step <= root.length; at += step) {
-        const std::uint64_t address = wide ? read<std::uint64_t>(root.address + at)
-                                           : read<std::uint32_t>(root.address + at);
+        const std::uint64_t address =
+            wide ? read<std::uint64_t>(root.address + at) : read<std::uint32_t>(root.address + at);
         const Table table = table_at(address);
         if (table.length == 0)
             continue;

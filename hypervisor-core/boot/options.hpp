@@ -9,9 +9,9 @@
 namespace zocalo::hv {
 
 struct Options {
-    std::uint64_t dom0_bytes{};    // dom0_mem=SIZE; 0: all but what guests are left
-    unsigned dom0_vcpus{};         // dom0_max_vcpus=N; 0: one per processor
-    bool reboot_on_panic{true};    // noreboot
+    std::uint64_t dom0_bytes{};     // dom0_mem=SIZE; 0: all but what guests are left
+    unsigned dom0_vcpus{};          // dom0_max_vcpus=N; 0: one per processor
+    bool reboot_on_panic{true};     // noreboot
     std::string_view first_unknown; // an option nobody knows; empty when all are known
 };
 

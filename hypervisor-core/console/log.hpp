@@ -17,7 +17,10 @@ inline constexpr std::size_t kLogLine = 256;
 struct Hex {
     std::uint64_t value;
 };
-constexpr Hex hex(std::uint64_t value) { return {value}; }
+constexpr Hex hex(std::uint64_t value)
+{
+    return {value};
+}
 
 class LogLine {
   public:

@@ -82,10 +82,7 @@ void write_tables(const Build& build)
 {
     for (std::uint64_t i = 0; i < build.plan.table_pages(); ++i)
         xen::fill_table(
-            build.plan,
-            build.mfns,
-            i,
-            hal::table_entries(build.mfn(xen::table_pfn(build.plan, i)))
+            build.plan, build.mfns, i, hal::table_entries(build.mfn(xen::table_pfn(build.plan, i)))
         );
 }
 
@@ -113,7 +110,11 @@ Built<Unit> start_vcpus(Build& build, unsigned vcpus)
     auto& context = *reinterpret_cast<vcpu_guest_context*>(build.system.scratch.data());
     xen::fill_vcpu_context(build.plan, build.mfn(build.plan.tables.first), context);
     Vcpu& first = *build.domain.vcpus[0];
-    if (!set_pv_context(build.system, first, context))
+    // Pinned, because the kernel unpins them when it has made its own.
+    constexpr unsigned kRoot = 4;
+    const Mfn root = build.mfn(build.plan.tables.first);
+    if (!build.system.tables.pin(root, kRoot, build.domain.rights()) ||
+        !set_pv_context(build.system, first, context))
         return std::string_view{"its first page tables were not accepted"};
     return Unit{};
 }
@@ -127,12 +128,12 @@ Result<Domain*, std::string_view> build_dom0(System& system, const Dom0Request& 
         return std::string_view{"no kernel was loaded: give one as the first boot module"};
     const auto file = bytes_of(modules[0]);
     if (xen::is_bzimage(file))
-        return std::string_view{"it is compressed: give the vmlinux (scripts/extract-vmlinux of Linux unpacks it)"};
+        return std::string_view{
+            "it is compressed: give the vmlinux (scripts/extract-vmlinux of Linux unpacks it)"};
     const auto kernel = xen::parse_kernel(file);
     if (!kernel)
         return std::string_view{describe(kernel.error())};
-    const auto initrd =
-        modules.size() > 1 ? bytes_of(modules[1]) : std::span<const std::byte>{};
+    const auto initrd = modules.size() > 1 ? bytes_of(modules[1]) : std::span<const std::byte>{};
     const std::uint64_t pages = request.bytes >> kPageShift;
     const std::string_view arguments = system.boot.kernel_arguments.view();
     const auto plan = xen::plan_pv(*kernel, {pages, initrd.size(), arguments.size()});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes dom0 out of the boot modules: the kernel (an uncompressed ELF file) and its initrd, laid out
-// by the same planner that toolstackd uses for guests (common/xen-build).
+// Makes dom0 out of the boot modules: the kernel (an uncompressed ELF file) and its initrd, laid
+// out by the same planner that toolstackd uses for guests (common/xen-build).
 #pragma once
 
 #include "hypervisor-core/domain/system.hpp"

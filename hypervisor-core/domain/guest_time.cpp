@@ -21,8 +21,7 @@ void finish(std::uint32_t& version)
 void publish_time(const System& system, Vcpu& vcpu)
 {
     vcpu_time_info& time = vcpu.info->time;
-    if (time.tsc_timestamp == system.clock_tsc &&
-        time.tsc_to_system_mul == system.clock.multiplier)
+    if (time.tsc_timestamp == system.clock_tsc && time.tsc_to_system_mul == system.clock.multiplier)
         return;
     begin(time.version);
     time.tsc_timestamp = system.clock_tsc;

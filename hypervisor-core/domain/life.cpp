@@ -82,9 +82,8 @@ Result<Unit> make_event_room(System& system, Domain& domain)
         return Unit{};
     const Mfn frame = TRY(system.memory.allocate());
     auto* const channels = reinterpret_cast<Channel*>(hal::frame_bytes(frame));
-    domain.events.add_bucket(
-        std::span<Channel, EventTable::kPortsPerBucket>{channels, EventTable::kPortsPerBucket}
-    );
+    domain.events.add_bucket(std::span<Channel, EventTable::kPortsPerBucket>{
+        channels, EventTable::kPortsPerBucket});
     return Unit{};
 }
 

@@ -11,7 +11,10 @@ namespace {
 constexpr unsigned kWordBits = 64;
 
 // The guest changes the same words without our lock.
-std::atomic_ref<xen_ulong_t> word(xen_ulong_t& value) { return std::atomic_ref<xen_ulong_t>{value}; }
+std::atomic_ref<xen_ulong_t> word(xen_ulong_t& value)
+{
+    return std::atomic_ref<xen_ulong_t>{value};
+}
 
 Vcpu* vcpu_of_port(const Domain& domain, EventPort port)
 {

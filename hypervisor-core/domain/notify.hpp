@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From "this event channel has something" to a vCPU that runs its handler: the two-level bits in the
-// shared page, the upcall flag, and waking. Under the system lock.
+// From "this event channel has something" to a vCPU that runs its handler: the two-level bits in
+// the shared page, the upcall flag, and waking. Under the system lock.
 #pragma once
 
 #include "hypervisor-core/domain/system.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PIRQs: dom0's numbers for the interrupts of devices, and the event channels they reach. Numbers below
-// `kGsis` are GSIs, higher ones are MSIs. Under the system lock.
+// PIRQs: dom0's numbers for the interrupts of devices, and the event channels they reach. Numbers
+// below `kGsis` are GSIs, higher ones are MSIs. Under the system lock.
 #pragma once
 
 #include "hypervisor-core/domain/system.hpp"

@@ -33,8 +33,7 @@ void copy_traps(const vcpu_guest_context& from, PvState& to)
         to.traps[i].cs = ring3(to.traps[i].cs);
     }
     to.event = {from.event_callback_eip, true};
-    to.failsafe = {
-        from.failsafe_callback_eip, (from.flags & VGCF_failsafe_disables_events) != 0};
+    to.failsafe = {from.failsafe_callback_eip, (from.flags & VGCF_failsafe_disables_events) != 0};
     to.syscall = {from.syscall_callback_eip, (from.flags & VGCF_syscall_disables_events) != 0};
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole state of a paravirtual vCPU at once: VCPUOP_initialise, XEN_DOMCTL_setvcpucontext, dom0's
-// first vCPU. Under the system lock.
+// The whole state of a paravirtual vCPU at once: VCPUOP_initialise, XEN_DOMCTL_setvcpucontext,
+// dom0's first vCPU. Under the system lock.
 #pragma once
 
 #include "hypervisor-core/domain/system.hpp"
 
 namespace zocalo::hv {
 
-// Checks `context` and makes it the state of `vcpu`, which must not have any yet; selectors and flags
-// become such that the guest runs in ring 3.
+// Checks `context` and makes it the state of `vcpu`, which must not have any yet; selectors and
+// flags become such that the guest runs in ring 3.
 Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context& context);
 
 // A guest's selector of code or stack: ring 3 whatever it says.

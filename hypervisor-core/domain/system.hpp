@@ -45,7 +45,8 @@ struct System {
     unsigned cpu_count{1};
     std::array<Pirq, kMaxPirqs> pirqs{};
     std::array<Domain*, kMaxDomains> domains{};
-    alignas(64) std::array<std::byte, 8192> scratch{}; // for what a hypercall copies in that no stack holds
+    alignas(64
+    ) std::array<std::byte, 8192> scratch{}; // for what a hypercall copies in that no stack holds
     std::array<std::uint64_t, 64> told_refusals{}; // hypercall/table.cpp
     BootInfo boot;
     AcpiInfo acpi;
@@ -54,9 +55,9 @@ struct System {
 
     // pvclock: what every vcpu_time_info is filled from.
     ClockScale clock;
-    std::uint64_t clock_tsc{};  // time stamp at now() = 0
+    std::uint64_t clock_tsc{}; // time stamp at now() = 0
     std::uint64_t tsc_hertz{};
-    std::uint64_t wall_base{};  // nanoseconds since 1970 at now() = 0
+    std::uint64_t wall_base{}; // nanoseconds since 1970 at now() = 0
 
     Domain* domain(DomId id) { return id.value < kMaxDomains ? domains[id.value] : nullptr; }
 };

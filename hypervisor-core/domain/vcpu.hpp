@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vcpu: one virtual processor. What every kind has (scheduling, events, time) stands here; what only
-// a paravirtual one has is in `pv`, so that another kind can stand beside it. Under the system lock,
-// but for what the running vCPU's own processor touches (`pv`, `regs`).
+// Vcpu: one virtual processor. What every kind has (scheduling, events, time) stands here; what
+// only a paravirtual one has is in `pv`, so that another kind can stand beside it. Under the system
+// lock, but for what the running vCPU's own processor touches (`pv`, `regs`).
 #pragma once
 
 #include "hypervisor-core/domain/trap_frame.hpp"
@@ -9,8 +9,8 @@
 #include "hypervisor-core/sched/scheduler.hpp"
 #include "hypervisor-core/time/timer_queue.hpp"
 
-#include <xen/xen.h>
 #include <xen/vcpu.h>
+#include <xen/xen.h>
 
 #include <array>
 
@@ -40,13 +40,14 @@ struct PvState {
     std::array<Mfn, 16> ldt{};
     std::uint64_t ldt_base{};
     unsigned ldt_entries{};
-    // Valid while the vCPU does not run; `gs_base` is the one in use, `other_gs_base` swapgs' other.
+    // Valid while the vCPU does not run; `gs_base` is the one in use, `other_gs_base` swapgs'
+    // other.
     std::uint64_t fs_base{}, gs_base{}, other_gs_base{};
     std::uint16_t ds{}, es{}, fs{}, gs{};
     std::uint64_t cr2{}; // until vcpu_info has a place for it
     std::uint64_t cr4{};
     std::array<std::uint64_t, 8> debug{};
-    unsigned io_privilege{}; // PHYSDEVOP_set_iopl
+    unsigned io_privilege{};                       // PHYSDEVOP_set_iopl
     alignas(64) std::array<std::byte, 4096> fpu{}; // FXSAVE or XSAVE area
 };
 

@@ -15,7 +15,10 @@ const Channel& EventTable::at(EventPort port) const
     return buckets_[port.value / kPortsPerBucket][port.value % kPortsPerBucket];
 }
 
-bool EventTable::has_room() const { return used_ < ports_ || ports_ == kMaxPorts; }
+bool EventTable::has_room() const
+{
+    return used_ < ports_ || ports_ == kMaxPorts;
+}
 
 void EventTable::add_bucket(std::span<Channel, kPortsPerBucket> bucket)
 {

@@ -19,9 +19,9 @@ struct Channel {
     enum class State : std::uint8_t { closed, unbound, interdomain, pirq, virq, ipi, reserved };
 
     State state{State::closed};
-    std::uint32_t vcpu{};        // whom it notifies
-    DomId remote{};              // unbound: who may bind; interdomain: the other end's domain
-    std::uint32_t number{};      // interdomain: the other end's port; pirq, virq: its number
+    std::uint32_t vcpu{};   // whom it notifies
+    DomId remote{};         // unbound: who may bind; interdomain: the other end's domain
+    std::uint32_t number{}; // interdomain: the other end's port; pirq, virq: its number
 };
 
 // What a send reaches: a port of the same or another domain.
@@ -46,7 +46,8 @@ class EventTable {
     Result<EventPort> bind_pirq(std::uint32_t pirq);
     // A new port here for `port` of `other`, which must be unbound for `self`; both become
     // interdomain. `other` may be this table (loopback).
-    Result<EventPort> bind_interdomain(DomId self, EventTable& other, DomId other_id, EventPort port);
+    Result<EventPort>
+    bind_interdomain(DomId self, EventTable& other, DomId other_id, EventPort port);
 
     Result<Unit> bind_vcpu(EventPort port, std::uint32_t vcpu);
     // What was closed, for the caller to undo the other end (`disconnect`), or the PIRQ.

@@ -13,8 +13,8 @@ unsigned gsi_count();
 // Programs the IO-APIC input of a GSI, masked; false when there is no such input.
 bool set_up_gsi(std::uint32_t gsi, bool level, bool active_low);
 
-// One message-signalled interrupt of a PCI function: MSI when `table` is 0, else entry `entry` of the
-// MSI-X table at machine address `table`. False when the function has no such capability.
+// One message-signalled interrupt of a PCI function: MSI when `table` is 0, else entry `entry` of
+// the MSI-X table at machine address `table`. False when the function has no such capability.
 struct MsiSource {
     std::uint16_t segment{};
     std::uint8_t bus{};

@@ -19,7 +19,10 @@ inline std::byte* machine_bytes(std::uint64_t machine_address)
     return reinterpret_cast<std::byte*>(direct_map + machine_address);
 }
 
-inline std::byte* frame_bytes(Mfn mfn) { return machine_bytes(mfn.value << kPageShift); }
+inline std::byte* frame_bytes(Mfn mfn)
+{
+    return machine_bytes(mfn.value << kPageShift);
+}
 
 inline std::span<std::uint64_t, 512> table_entries(Mfn mfn)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registers behind a running paravirtual vCPU that are not in its TrapFrame. All of these act on
-// this processor and its current vCPU. Implemented in arch/.
+// The registers behind a running paravirtual vCPU that are not in its TrapFrame. All of these act
+// on this processor and its current vCPU. Implemented in arch/.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answer: what a hypercall gives back: a number, an error, or "call me again". TRY works in handlers,
-// since an Errno converts to an Answer.
+// Answer: what a hypercall gives back: a number, an error, or "call me again". TRY works in
+// handlers, since an Errno converts to an Answer.
 #pragma once
 
 #include "common/base/result.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Call: one hypercall being answered: who calls and with which arguments. Handlers have one signature
-// and one file each; table.cpp lists them.
+// Call: one hypercall being answered: who calls and with which arguments. Handlers have one
+// signature and one file each; table.cpp lists them.
 #pragma once
 
 #include "hypervisor-core/domain/system.hpp"
@@ -29,7 +29,8 @@ struct Call {
 
 using Handler = Answer (*)(Call&);
 
-// Runs the call; nosys for numbers nobody handles. Refusals are logged once per number and sub-operation.
+// Runs the call; nosys for numbers nobody handles. Refusals are logged once per number and
+// sub-operation.
 Answer dispatch(Call& call);
 
 } // namespace zocalo::hv

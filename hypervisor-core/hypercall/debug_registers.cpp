@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_set_debugreg, HYPERVISOR_get_debugreg: remembered, but not loaded: hardware breakpoints
-// do not work in guests.
+// HYPERVISOR_set_debugreg, HYPERVISOR_get_debugreg: remembered, but not loaded: hardware
+// breakpoints do not work in guests.
 #include "hypervisor-core/hypercall/handlers.hpp"
 
 namespace zocalo::hv {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_event_channel_op: the guest-visible edge of event/. This file decodes, checks and answers;
-// event/ holds the rules and never sees guest memory. FIFO channels are refused: two-level ones follow.
+// HYPERVISOR_event_channel_op: the guest-visible edge of event/. This file decodes, checks and
+// answers; event/ holds the rules and never sees guest memory. FIFO channels are refused: two-level
+// ones follow.
 #include "hypervisor-core/domain/life.hpp"
 #include "hypervisor-core/domain/notify.hpp"
 #include "hypervisor-core/domain/pirq.hpp"
@@ -14,8 +15,7 @@ namespace {
 
 constexpr bool is_global(std::uint32_t virq)
 {
-    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&
-           virq != VIRQ_XENPMU;
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
 Answer alloc_unbound(Call& call)
@@ -35,9 +35,9 @@ Answer bind_interdomain(Call& call)
     Domain& self = call.domain();
     Domain& remote = *TRY(policy::peer(call.system, self, args.remote_dom));
     TRY(make_event_room(call.system, self));
-    const EventPort port = TRY(self.events.bind_interdomain(
-        self.id, remote.events, remote.id, EventPort{args.remote_port}
-    ));
+    const EventPort port = TRY(
+        self.events.bind_interdomain(self.id, remote.events, remote.id, EventPort{args.remote_port})
+    );
     args.local_port = port.value;
     TRY(call.ref<evtchn_bind_interdomain>(1).copy_out(args));
     // Whatever was sent before somebody listened.

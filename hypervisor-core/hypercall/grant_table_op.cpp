@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_grant_table_op: the guest-visible edge of grant/. So far a domain gets its table; nothing
-// of it is mapped for others yet.
+// HYPERVISOR_grant_table_op: the guest-visible edge of grant/. So far a domain gets its table;
+// nothing of it is mapped for others yet.
 #include "hypervisor-core/hypercall/handlers.hpp"
 #include "hypervisor-core/hypercall/policy.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GuestRef<T>, GuestArray<T>: structures in the calling guest's memory. There is no operator*: a value
-// is copied in once, checked and used as a copy, so the guest cannot change it in between.
+// GuestRef<T>, GuestArray<T>: structures in the calling guest's memory. There is no operator*: a
+// value is copied in once, checked and used as a copy, so the guest cannot change it in between.
 #pragma once
 
 #include "common/base/result.hpp"

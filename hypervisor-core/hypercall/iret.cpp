@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_iret: the guest's kernel returns from a trap; the frame is on its stack (iret_context).
+// HYPERVISOR_iret: the guest's kernel returns from a trap; the frame is on its stack
+// (iret_context).
 #include "hypervisor-core/domain/life.hpp"
 #include "hypervisor-core/domain/pv_context.hpp"
 #include "hypervisor-core/hal/pv.hpp"

@@ -10,7 +10,8 @@ namespace {
 constexpr unsigned kMaxOrder = 9;
 constexpr std::size_t kMostPages = std::size_t{1} << kMaxOrder;
 
-// What is given and what is wanted for it: one side is one extent of `order`, the other single pages.
+// What is given and what is wanted for it: one side is one extent of `order`, the other single
+// pages.
 struct Exchange {
     unsigned in_order{}, out_order{};
     std::uint64_t pages{};
@@ -74,8 +75,7 @@ Answer exchange_memory(Call& call)
     std::array<Mfn, kMostPages> received{};
     std::uint64_t done = 0;
     for (; done < exchange.pages; done += std::uint64_t{1} << exchange.out_order) {
-        const auto block =
-            memory.allocate_for(owned, exchange.out_order, exchange.address_bits);
+        const auto block = memory.allocate_for(owned, exchange.out_order, exchange.address_bits);
         if (!block)
             break;
         for (std::uint64_t i = 0; i < std::uint64_t{1} << exchange.out_order; ++i)

@@ -41,16 +41,14 @@ Answer machphys_mapping(const Call& call)
 Answer reservation(Call& call, std::uint64_t OwnedFrames::*which)
 {
     const auto args = TRY(call.ref<xen_memory_domain>(1).copy_in());
-    const Domain* const domain =
-        TRY(policy::resolve(call.system, call.domain(), args.domid));
+    const Domain* const domain = TRY(policy::resolve(call.system, call.domain(), args.domid));
     return static_cast<std::int64_t>(domain->memory.*which);
 }
 
 Answer maximum_gpfn(Call& call)
 {
     const auto args = TRY(call.ref<xen_memory_domain>(1).copy_in());
-    const Domain* const domain =
-        TRY(policy::resolve(call.system, call.domain(), args.domid));
+    const Domain* const domain = TRY(policy::resolve(call.system, call.domain(), args.domid));
     return static_cast<std::int64_t>(domain->shared->arch.max_pfn) - 1;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap: extents of memory
-// for a domain, or back from it. All answer how many extents were done.
+// XENMEM_increase_reservation, XENMEM_decrease_reservation, XENMEM_populate_physmap: extents of
+// memory for a domain, or back from it. All answer how many extents were done.
 #include "hypervisor-core/hypercall/memory_ops.hpp"
 #include "hypervisor-core/hypercall/policy.hpp"
 
@@ -9,7 +9,7 @@ namespace {
 
 // Between two looks at interrupts.
 constexpr std::uint64_t kBatch = 512;
-constexpr unsigned kMaxOrderOfDomain = 9;   // unprivileged callers
+constexpr unsigned kMaxOrderOfDomain = 9; // unprivileged callers
 constexpr unsigned kMaxOrderOfBuilder = 18;
 
 unsigned address_bits(std::uint32_t flags)
@@ -26,9 +26,8 @@ Result<Unit> add_extent(
         GuestArray<std::uint64_t>{address_of(args.extent_start)}[index];
     const std::uint64_t pfn = placed ? TRY(item.copy_in()) : kNoPfn;
     Memory& memory = call.system.memory;
-    const Mfn first = TRY(
-        memory.allocate_for(domain.memory, args.extent_order, address_bits(args.mem_flags))
-    );
+    const Mfn first =
+        TRY(memory.allocate_for(domain.memory, args.extent_order, address_bits(args.mem_flags)));
     if (placed)
         for (std::uint64_t i = 0; i < std::uint64_t{1} << args.extent_order; ++i)
             memory.set_pfn(first + i, pfn + i);
@@ -37,9 +36,8 @@ Result<Unit> add_extent(
     return Unit{};
 }
 
-Result<Unit> remove_extent(
-    Call& call, Domain& domain, const xen_memory_reservation& args, std::uint64_t index
-)
+Result<Unit>
+remove_extent(Call& call, Domain& domain, const xen_memory_reservation& args, std::uint64_t index)
 {
     const std::uint64_t first =
         TRY(GuestArray<std::uint64_t>{address_of(args.extent_start)}[index].copy_in());

@@ -11,7 +11,10 @@ namespace {
 constexpr unsigned kRoot = 4;
 constexpr std::uint64_t kPreempted = 0x80000000;
 
-CpuMask here(const Call& call) { return CpuMask{1} << call.vcpu.sched.cpu; }
+CpuMask here(const Call& call)
+{
+    return CpuMask{1} << call.vcpu.sched.cpu;
+}
 
 Result<CpuMask> named(const Call& call, const mmuext_op& op)
 {

@@ -7,8 +7,9 @@
 
 namespace zocalo::hv {
 
-// `foreign`: the owner of the pages in the low 16 bits (DOMID_SELF, DOMID_IO, or a domain's number);
-// above them, plus one, the owner of the tables when that is not the caller: not supported.
+// `foreign`: the owner of the pages in the low 16 bits (DOMID_SELF, DOMID_IO, or a domain's
+// number); above them, plus one, the owner of the tables when that is not the caller: not
+// supported.
 inline Result<MapRights> map_rights(const Call& call, std::uint64_t foreign)
 {
     MapRights rights = call.domain().rights();

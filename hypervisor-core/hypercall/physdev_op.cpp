@@ -80,8 +80,7 @@ Result<std::uint32_t> map_msi(Call& call, const physdev_map_pirq& args)
         return Errno::inval;
     const auto bus = static_cast<std::uint32_t>(args.bus);
     const hal::MsiSource source{
-        .segment =
-            static_cast<std::uint16_t>(args.type == MAP_PIRQ_TYPE_MSI_SEG ? bus >> 16 : 0),
+        .segment = static_cast<std::uint16_t>(args.type == MAP_PIRQ_TYPE_MSI_SEG ? bus >> 16 : 0),
         .bus = static_cast<std::uint8_t>(bus),
         .devfn = static_cast<std::uint8_t>(args.devfn),
         .entry = static_cast<unsigned>(args.entry_nr),

@@ -19,7 +19,7 @@ Answer hypercall::set_segment_base(Call& call)
     const std::uint64_t base = call.arguments[1];
     if (call.arguments[0] == SEGBASE_GS_USER_SEL)
         return hal::load_other_gs(static_cast<std::uint16_t>(base)) ? Answer{0}
-                                                                     : Answer{Errno::fault};
+                                                                    : Answer{Errno::fault};
     if (!is_canonical(base))
         return Errno::inval;
     switch (call.arguments[0]) {

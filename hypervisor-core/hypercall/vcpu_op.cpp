@@ -55,7 +55,10 @@ Answer register_runstate(const Call& call, Vcpu& vcpu)
     return 0;
 }
 
-TimerQueue& timers_of(Call& call, const Vcpu& vcpu) { return call.system.cpus[vcpu.sched.cpu].timers; }
+TimerQueue& timers_of(Call& call, const Vcpu& vcpu)
+{
+    return call.system.cpus[vcpu.sched.cpu].timers;
+}
 
 Answer set_periodic(Call& call, Vcpu& vcpu)
 {

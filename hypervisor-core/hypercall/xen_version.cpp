@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_xen_version: who we are. Kernels also use XENVER_version as a call without effect, to have
-// pending events delivered on the way back.
+// HYPERVISOR_xen_version: who we are. Kernels also use XENVER_version as a call without effect, to
+// have pending events delivered on the way back.
 #include "hypervisor-core/hypercall/handlers.hpp"
 
 #include <xen/features.h>
@@ -79,9 +79,7 @@ Answer hypercall::xen_version(Call& call)
     case XENVER_guest_handle:
         return call.ref<std::array<std::uint8_t, 16>>(1).copy_out(call.domain().handle);
     case XENVER_commandline:
-        return answer_text<sizeof(xen_commandline_t)>(
-            call, call.system.boot.command_line.view()
-        );
+        return answer_text<sizeof(xen_commandline_t)>(call, call.system.boot.command_line.view());
     case XENVER_build_id:
         return Errno::nodata;
     default:

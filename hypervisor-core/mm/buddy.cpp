@@ -9,7 +9,10 @@ namespace {
 // Marks the first frame of a free block in FrameInfo::flags; no other flag is set on free frames.
 constexpr std::uint8_t kFreeBlock = 0x80;
 
-constexpr std::uint64_t frames_in(unsigned order) { return std::uint64_t{1} << order; }
+constexpr std::uint64_t frames_in(unsigned order)
+{
+    return std::uint64_t{1} << order;
+}
 
 } // namespace
 
@@ -70,9 +73,8 @@ void Buddy::free(Mfn first, unsigned order)
 void Buddy::free_range(Mfn first, std::uint64_t count)
 {
     while (count != 0) {
-        const unsigned aligned = first.value == 0
-                                     ? kMaxOrder
-                                     : static_cast<unsigned>(std::countr_zero(first.value));
+        const unsigned aligned =
+            first.value == 0 ? kMaxOrder : static_cast<unsigned>(std::countr_zero(first.value));
         unsigned order = static_cast<unsigned>(std::bit_width(count)) - 1;
         order = order < aligned ? order : aligned;
         order = order < kMaxOrder ? order : kMaxOrder;

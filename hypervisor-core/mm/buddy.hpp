@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buddy: free machine memory as naturally aligned blocks of 2^order frames, kept in lists through the
-// frame table.
-// It cleans nothing and knows no owners.
+// Buddy: free machine memory as naturally aligned blocks of 2^order frames, kept in lists through
+// the frame table. It cleans nothing and knows no owners.
 #pragma once
 
 #include "hypervisor-core/mm/frame_table.hpp"

@@ -8,8 +8,8 @@
 
 namespace zocalo::hv {
 
-// The descriptor as the guest gets it: ring 3 and marked accessed (so that the processor never writes
-// to it). System descriptors (gates, TSS, LDT) would lead to the hypervisor's ring: inval.
+// The descriptor as the guest gets it: ring 3 and marked accessed (so that the processor never
+// writes to it). System descriptors (gates, TSS, LDT) would lead to the hypervisor's ring: inval.
 constexpr Result<std::uint64_t> check_descriptor(std::uint64_t descriptor)
 {
     constexpr std::uint64_t kPresent = std::uint64_t{1} << 47;

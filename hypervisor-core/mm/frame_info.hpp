@@ -11,9 +11,9 @@ namespace zocalo::hv {
 
 // A frame has one type at a time, and changes it only while nothing holds the old one.
 enum class FrameType : std::uint8_t {
-    none,        // nobody relies on what is in it
-    writable,    // mapped writable by a guest: anything may be in it
-    l1,          // a validated page table of that level …
+    none,     // nobody relies on what is in it
+    writable, // mapped writable by a guest: anything may be in it
+    l1,       // a validated page table of that level …
     l2,
     l3,
     l4,
@@ -34,8 +34,8 @@ struct FrameInfo {
         lent = 1 << 2,      // the hypervisor's memory, shown to `owner` (shared info, grant table)
     };
 
-    std::uint32_t refs{};      // mappings, typed uses, the allocation; 0: free
-    std::uint32_t type_refs{}; // uses as `type`; while free: the order of the free block
+    std::uint32_t refs{};         // mappings, typed uses, the allocation; 0: free
+    std::uint32_t type_refs{};    // uses as `type`; while free: the order of the free block
     std::uint32_t next{kNoFrame}; // neighbours in the owner's list, or in a list of free blocks
     std::uint32_t previous{kNoFrame};
     std::uint32_t stamp{}; // when translations to it were last dropped (TlbClock)

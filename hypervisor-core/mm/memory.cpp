@@ -36,7 +36,10 @@ Result<Mfn> Memory::allocate(unsigned order)
     return *block;
 }
 
-void Memory::free(Mfn first, unsigned order) { buddy_.free(first, order); }
+void Memory::free(Mfn first, unsigned order)
+{
+    buddy_.free(first, order);
+}
 
 Result<Mfn> Memory::allocate_for(OwnedFrames& owner, unsigned order, unsigned address_bits)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory: all machine frames, the free ones, and the machine-to-physical table. Frames come from here
-// and return here when their last reference goes. It knows owners only by their list of frames.
+// Memory: all machine frames, the free ones, and the machine-to-physical table. Frames come from
+// here and return here when their last reference goes. It knows owners only by their list of
+// frames.
 #pragma once
 
 #include "hypervisor-core/mm/buddy.hpp"

@@ -18,8 +18,8 @@ constexpr bool is_guest_slot(unsigned level, unsigned slot)
     return level != 4 || slot < kFirstHypervisorSlot || slot >= kEndHypervisorSlot;
 }
 
-// As the processor sees it: PV kernels run in ring 3, so everything of theirs is a user page; global
-// pages would survive the switch between a guest's kernel and its user space.
+// As the processor sees it: PV kernels run in ring 3, so everything of theirs is a user page;
+// global pages would survive the switch between a guest's kernel and its user space.
 constexpr Pte as_mapped(Pte entry, unsigned level)
 {
     if (!entry.present())
@@ -192,7 +192,8 @@ Result<Unit> PageTables::unpin(Mfn table, DomId owner)
     return Unit{};
 }
 
-Result<Unit> PageTables::write(EntryPlace place, Pte wanted, WriteKind kind, const MapRights& rights)
+Result<Unit>
+PageTables::write(EntryPlace place, Pte wanted, WriteKind kind, const MapRights& rights)
 {
     const unsigned level = level_of(memory_.frames()[place.table]);
     if (level == 0)

@@ -41,7 +41,8 @@ class PageTables {
     void forbid_io(Mfn mfn);
     void set_machine_frames(std::uint64_t frames) { machine_frames_ = frames; }
 
-    // A use of `table` as a table of `level` by `rights.tables`, which validates it if it is the first.
+    // A use of `table` as a table of `level` by `rights.tables`, which validates it if it is the
+    // first.
     Result<Unit> get_table(Mfn table, unsigned level, const MapRights& rights);
     void put_table(Mfn table, unsigned level);
 
@@ -53,7 +54,8 @@ class PageTables {
     // inval: the target may not be mapped so.
     Result<Unit> write(EntryPlace place, Pte entry, WriteKind kind, const MapRights& rights);
 
-    // The same, only if the entry still is `expected`: false when it is not, and nothing was changed.
+    // The same, only if the entry still is `expected`: false when it is not, and nothing was
+    // changed.
     Result<bool> exchange(EntryPlace place, Pte expected, Pte entry, const MapRights& rights);
 
     // Where the level-1 entry of `va` is, below the L4 `root`.

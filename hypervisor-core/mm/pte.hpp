@@ -16,7 +16,7 @@ struct Pte {
     static constexpr std::uint64_t kCacheDisable = 1 << 4;
     static constexpr std::uint64_t kAccessed = 1 << 5;
     static constexpr std::uint64_t kDirty = 1 << 6;
-    static constexpr std::uint64_t kLarge = 1 << 7;  // level 2 and 3; PAT in level 1
+    static constexpr std::uint64_t kLarge = 1 << 7; // level 2 and 3; PAT in level 1
     static constexpr std::uint64_t kGlobal = 1 << 8;
     static constexpr std::uint64_t kNoExecute = std::uint64_t{1} << 63;
     static constexpr std::uint64_t kFrameMask = 0x000ffffffffff000;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// TlbClock: tells whether a processor may still hold a translation that was dropped earlier, so that
-// most flushes need not happen. Time advances when a translation is dropped; every processor remembers
-// the time of its last flush. Stamps are taken under the system lock, flushes happen without it.
+// TlbClock: tells whether a processor may still hold a translation that was dropped earlier, so
+// that most flushes need not happen. Time advances when a translation is dropped; every processor
+// remembers the time of its last flush. Stamps are taken under the system lock, flushes happen
+// without it.
 #pragma once
 
 #include "hypervisor-core/hal/processor.hpp"

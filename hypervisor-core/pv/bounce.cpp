@@ -16,8 +16,8 @@ constexpr unsigned kEventMaskInCs = 32; // where the frame's cs slot keeps the o
 
 constexpr bool pushes_error(unsigned vector)
 {
-    constexpr std::uint32_t kWithError = 1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 |
-                                         1U << 14 | 1U << 17 | 1U << 21;
+    constexpr std::uint32_t kWithError =
+        1U << 8 | 1U << 10 | 1U << 11 | 1U << 12 | 1U << 13 | 1U << 14 | 1U << 17 | 1U << 21;
     return vector < 32 && (kWithError >> vector & 1) != 0;
 }
 
@@ -78,10 +78,7 @@ bool inject(Vcpu& vcpu, TrapFrame& frame, unsigned vector, std::uint32_t error)
     if (to.address == 0)
         return false;
     return enter_kernel(
-        vcpu,
-        frame,
-        to,
-        pushes_error(vector) ? std::optional<std::uint32_t>{error} : std::nullopt
+        vcpu, frame, to, pushes_error(vector) ? std::optional<std::uint32_t>{error} : std::nullopt
     );
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ways into a paravirtual guest's kernel: the hypervisor changes the registers so that the guest
-// continues in a handler of its own, with a frame on its kernel stack that its iret hypercall takes.
-// Touches the running vCPU only: needs no lock.
+// continues in a handler of its own, with a frame on its kernel stack that its iret hypercall
+// takes. Touches the running vCPU only: needs no lock.
 #pragma once
 
 #include "hypervisor-core/domain/vcpu.hpp"
@@ -11,8 +11,8 @@
 
 namespace zocalo::hv::pv {
 
-// Continues in the guest's kernel at `to`. False when its stack cannot hold the frame: the guest has
-// lost its mind and must end.
+// Continues in the guest's kernel at `to`. False when its stack cannot hold the frame: the guest
+// has lost its mind and must end.
 [[nodiscard]] bool
 enter_kernel(Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std::uint32_t> error);
 

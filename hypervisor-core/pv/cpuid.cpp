@@ -8,7 +8,10 @@ namespace {
 
 using hal::CpuidLeaf;
 
-template <class... Bits> constexpr std::uint32_t bits(Bits... bit) { return (0U | ... | (1U << bit)); }
+template <class... Bits> constexpr std::uint32_t bits(Bits... bit)
+{
+    return (0U | ... | (1U << bit));
+}
 
 // Bit numbers: Intel SDM volume 2, CPUID; AMD64 volume 3, appendix E.
 // Leaf 1: no monitor, VMX, SMX, PCID, x2APIC, deadline timer; no XSAVE, hence no AVX, FMA, F16C.
@@ -18,8 +21,8 @@ constexpr std::uint32_t kHypervisor = bits(31U);
 // No VME, PSE, MCE, SEP, MTRR, PGE, MCA, PSE-36, DS, ACPI, HTT, TM, PBE.
 constexpr std::uint32_t kHidden1d =
     bits(1U, 3U, 7U, 11U, 12U, 13U, 14U, 17U, 21U, 22U, 28U, 29U, 31U);
-// Leaf 7, only: BMI1, BMI2, fast string moves, RDSEED, ADX, CLFLUSHOPT, CLWB, SHA. FSGSBASE is hidden
-// because a kernel that has it reads a base with a trap at each context switch.
+// Leaf 7, only: BMI1, BMI2, fast string moves, RDSEED, ADX, CLFLUSHOPT, CLWB, SHA. FSGSBASE is
+// hidden because a kernel that has it reads a base with a trap at each context switch.
 constexpr std::uint32_t kShown7b = bits(3U, 8U, 9U, 18U, 19U, 23U, 24U, 29U);
 // Leaf 0x80000001: no SVM, extended APIC, IBS, XOP, SKINIT, LWP, FMA4, topology, counters, MWAITX.
 constexpr std::uint32_t kShownExt1c = bits(0U, 4U, 5U, 6U, 7U, 8U);

@@ -18,8 +18,7 @@ bool emulate_privileged(System& system, Vcpu& vcpu, TrapFrame& frame);
 bool emulate_forced_cpuid(const System& system, Vcpu& vcpu, TrapFrame& frame);
 
 // The bytes at the guest's instruction pointer, as many as can be read.
-std::span<const std::uint8_t>
-fetch(const TrapFrame& frame, std::array<std::uint8_t, 16>& buffer);
+std::span<const std::uint8_t> fetch(const TrapFrame& frame, std::array<std::uint8_t, 16>& buffer);
 
 // Register `number` as instructions number them.
 std::uint64_t& register_of(TrapFrame& frame, unsigned number);

@@ -51,8 +51,14 @@ class Decoder {
             case 0x66:
                 operand16_ = true;
                 continue;
-            case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65: // segments
-            case 0x67: case 0xf0: // address size, lock
+            case 0x26:
+            case 0x2e:
+            case 0x36:
+            case 0x3e:
+            case 0x64:
+            case 0x65: // segments
+            case 0x67:
+            case 0xf0: // address size, lock
                 continue;
             default:
                 break;
@@ -154,27 +160,39 @@ class Decoder {
     bool one_byte(std::uint8_t opcode) // (readability-function-size): the opcode table
     {
         switch (opcode) {
-        case 0x08: case 0x09:
+        case 0x08:
+        case 0x09:
             return to_memory(Operation::bit_or, opcode == 0x08);
-        case 0x20: case 0x21:
+        case 0x20:
+        case 0x21:
             return to_memory(Operation::bit_and, opcode == 0x20);
-        case 0x30: case 0x31:
+        case 0x30:
+        case 0x31:
             return to_memory(Operation::bit_xor, opcode == 0x30);
-        case 0x80: case 0x81: case 0x83:
+        case 0x80:
+        case 0x81:
+        case 0x83:
             return group1(opcode);
-        case 0x86: case 0x87:
+        case 0x86:
+        case 0x87:
             return to_memory(Operation::exchange, opcode == 0x86);
-        case 0x88: case 0x89:
+        case 0x88:
+        case 0x89:
             return to_memory(Operation::store, opcode == 0x88);
-        case 0xc6: case 0xc7:
+        case 0xc6:
+        case 0xc7:
             return store_immediate(opcode);
-        case 0xe4: case 0xe5:
+        case 0xe4:
+        case 0xe5:
             return port(Operation::in, opcode == 0xe4 ? 1 : 4, true);
-        case 0xe6: case 0xe7:
+        case 0xe6:
+        case 0xe7:
             return port(Operation::out, opcode == 0xe6 ? 1 : 4, true);
-        case 0xec: case 0xed:
+        case 0xec:
+        case 0xed:
             return port(Operation::in, opcode == 0xec ? 1 : 4, false);
-        case 0xee: case 0xef:
+        case 0xee:
+        case 0xef:
             return port(Operation::out, opcode == 0xee ? 1 : 4, false);
         case 0xf4:
             return plain(Operation::halt);
@@ -228,7 +246,8 @@ class Decoder {
             return group7();
         case 0x06:
             return plain(Operation::clear_task_switched);
-        case 0x08: case 0x09:
+        case 0x08:
+        case 0x09:
             return plain(Operation::flush_caches);
         case 0x20:
             return control_register(Operation::move_from_control);
@@ -242,7 +261,8 @@ class Decoder {
             return plain(Operation::read_msr);
         case 0xa2:
             return plain(Operation::cpuid);
-        case 0xb0: case 0xb1:
+        case 0xb0:
+        case 0xb1:
             return to_memory(Operation::compare_exchange, opcode == 0xb0);
         case 0xba:
             return bit_with_immediate();

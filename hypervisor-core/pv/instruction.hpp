@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instruction: the instructions of guests that the hypervisor carries out itself, decoded from their
-// bytes. Only 64-bit mode; a memory operand's address is not computed, because the fault that brings
-// us here names it. Source: Intel SDM volume 2. Pure; the bytes are hostile.
+// Instruction: the instructions of guests that the hypervisor carries out itself, decoded from
+// their bytes. Only 64-bit mode; a memory operand's address is not computed, because the fault that
+// brings us here names it. Source: Intel SDM volume 2. Pure; the bytes are hostile.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +14,41 @@ inline constexpr std::size_t kMaxInstruction = 15;
 
 enum class Operation : std::uint8_t {
     // privileged
-    in, out, clear_interrupts, set_interrupts, cpuid, read_msr, write_msr, read_tsc, read_tscp,
-    move_from_control, move_to_control, clear_task_switched, halt, flush_caches, set_xcr,
+    in,
+    out,
+    clear_interrupts,
+    set_interrupts,
+    cpuid,
+    read_msr,
+    write_msr,
+    read_tsc,
+    read_tscp,
+    move_from_control,
+    move_to_control,
+    clear_task_switched,
+    halt,
+    flush_caches,
+    set_xcr,
     // writes to memory
-    store, exchange, compare_exchange, bit_and, bit_or, bit_xor,
-    bit_set, bit_clear, bit_complement,
+    store,
+    exchange,
+    compare_exchange,
+    bit_and,
+    bit_or,
+    bit_xor,
+    bit_set,
+    bit_clear,
+    bit_complement,
 };
 
 struct Instruction {
     Operation operation{};
     unsigned length{};
-    unsigned width{};      // bytes of the operand
-    unsigned reg{};        // the register operand, 0 (rax) to 15
-    unsigned control{};    // control register number
-    bool has_immediate{};  // the source is `immediate`, not `reg`
-    bool high_byte{};      // `reg` is ah, ch, dh or bh
+    unsigned width{};          // bytes of the operand
+    unsigned reg{};            // the register operand, 0 (rax) to 15
+    unsigned control{};        // control register number
+    bool has_immediate{};      // the source is `immediate`, not `reg`
+    bool high_byte{};          // `reg` is ah, ch, dh or bh
     std::uint64_t immediate{}; // sign-extended; the port of in/out with an immediate
 };
 

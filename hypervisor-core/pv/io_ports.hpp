@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which I/O ports a domain reaches. dom0 has the machine's, but for those that are the hypervisor's;
-// others have none: they read all ones, and what they write is dropped.
+// Which I/O ports a domain reaches. dom0 has the machine's, but for those that are the
+// hypervisor's; others have none: they read all ones, and what they write is dropped.
 #pragma once
 
 #include "hypervisor-core/domain/domain.hpp"

@@ -18,10 +18,7 @@ constexpr std::uint64_t kLow32 = 0xffffffff;
 void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame)
 {
     const auto leaf = guest_cpuid(
-        system,
-        vcpu,
-        static_cast<std::uint32_t>(frame.rax),
-        static_cast<std::uint32_t>(frame.rcx)
+        system, vcpu, static_cast<std::uint32_t>(frame.rax), static_cast<std::uint32_t>(frame.rcx)
     );
     frame.rax = leaf.eax;
     frame.rbx = leaf.ebx;
@@ -63,7 +60,7 @@ bool access_msr(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 
 bool read_control(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
-    constexpr std::uint64_t kCr0 = 0x80050033; // PG AM WP NE ET MP PE
+    constexpr std::uint64_t kCr0 = 0x80050033;                // PG AM WP NE ET MP PE
     constexpr std::uint64_t kCr4 = 1 << 5 | 1 << 9 | 1 << 10; // PAE OSFXSR OSXMMEXCPT
     std::uint64_t& target = register_of(frame, instruction.reg);
     switch (instruction.control) {

@@ -7,9 +7,22 @@ namespace zocalo::hv::pv {
 std::uint64_t& register_of(TrapFrame& frame, unsigned number)
 {
     std::uint64_t* const registers[16] = {
-        &frame.rax, &frame.rcx, &frame.rdx, &frame.rbx, &frame.rsp, &frame.rbp,
-        &frame.rsi, &frame.rdi, &frame.r8,  &frame.r9,  &frame.r10, &frame.r11,
-        &frame.r12, &frame.r13, &frame.r14, &frame.r15};
+        &frame.rax,
+        &frame.rcx,
+        &frame.rdx,
+        &frame.rbx,
+        &frame.rsp,
+        &frame.rbp,
+        &frame.rsi,
+        &frame.rdi,
+        &frame.r8,
+        &frame.r9,
+        &frame.r10,
+        &frame.r11,
+        &frame.r12,
+        &frame.r13,
+        &frame.r14,
+        &frame.r15};
     return *registers[number & 15];
 }
 

@@ -70,8 +70,7 @@ Effect compare_effect(const Instruction& instruction, TrapFrame& frame, std::uin
     return {.memory = old, .flags = frame.rflags & ~kZero, .loads_register = true, .reg = 0};
 }
 
-std::optional<Effect>
-effect_of(const Instruction& instruction, TrapFrame& frame, std::uint64_t old)
+std::optional<Effect> effect_of(const Instruction& instruction, TrapFrame& frame, std::uint64_t old)
 {
     const std::uint64_t source = source_of(instruction, frame);
     const auto logic = [&](std::uint64_t result) {
@@ -105,7 +104,9 @@ effect_of(const Instruction& instruction, TrapFrame& frame, std::uint64_t old)
 }
 
 // A 32-bit result clears the upper half of its register, smaller ones leave the rest.
-void load_register(TrapFrame& frame, const Instruction& instruction, unsigned reg, std::uint64_t old)
+void load_register(
+    TrapFrame& frame, const Instruction& instruction, unsigned reg, std::uint64_t old
+)
 {
     std::uint64_t& target = register_of(frame, reg);
     const unsigned shift = instruction.high_byte && reg == instruction.reg ? 8 : 0;
@@ -152,8 +153,7 @@ bool emulate_table_write(System& system, Vcpu& vcpu, TrapFrame& frame, std::uint
         if (!effect)
             return false;
         const Pte wanted{(entry.raw & ~mask) | (effect->memory << (8 * offset) & mask)};
-        const auto done =
-            system.tables.exchange(*place, entry, wanted, vcpu.domain->rights());
+        const auto done = system.tables.exchange(*place, entry, wanted, vcpu.domain->rights());
         if (!done)
             return false;
         if (!*done) // the processor marked the page accessed or dirty meanwhile

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scheduler: which vCPU a processor runs next. Entities are members of vCPUs; it knows nothing else of
-// them. One queue per processor, first come first served with time slices: the place of BVT. Under
-// the system lock.
+// Scheduler: which vCPU a processor runs next. Entities are members of vCPUs; it knows nothing else
+// of them. One queue per processor, first come first served with time slices: the place of BVT.
+// Under the system lock.
 #pragma once
 
 #include "hypervisor-core/hal/processor.hpp"
@@ -11,8 +11,8 @@
 namespace zocalo::hv {
 
 struct SchedEntity {
-    unsigned cpu{};      // whose queue it belongs to
-    bool runnable{};     // wants to run: queued, or running
+    unsigned cpu{};  // whose queue it belongs to
+    bool runnable{}; // wants to run: queued, or running
     bool running{};
     SchedEntity* next{};
 };
@@ -22,7 +22,7 @@ class Scheduler {
     static constexpr std::uint64_t kSlice = 10'000'000; // ns
 
     struct Choice {
-        SchedEntity* entity{};   // null: nothing to run
+        SchedEntity* entity{};                  // null: nothing to run
         std::uint64_t until{~std::uint64_t{0}}; // when to choose again at the latest
     };
 

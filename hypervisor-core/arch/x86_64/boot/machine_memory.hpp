@@ -11,8 +11,8 @@ namespace zocalo::hv {
 // Fills system.memory; panics when there is too little RAM.
 void find_memory(System& system);
 
-// Builds the hypervisor's tables (image, direct map, M2P) and returns their root. Processor areas and
-// devices are mapped by whoever owns them.
+// Builds the hypervisor's tables (image, direct map, M2P) and returns their root. Processor areas
+// and devices are mapped by whoever owns them.
 Mfn map_hypervisor(System& system);
 
 // Frees the boot modules' memory, once dom0 has been made of them.

@@ -23,7 +23,10 @@ namespace zocalo::hv {
 
 const std::uintptr_t hal::direct_map = layout::kDirectMap;
 
-void hal::write_console(std::string_view text) { serial::write(text); }
+void hal::write_console(std::string_view text)
+{
+    serial::write(text);
+}
 
 void hal::panic(std::string_view why)
 {
@@ -48,9 +51,7 @@ void map_controllers(System& system, Mapper& mapper)
     mapper.map(kLocalApic, acpi.local_apic, kPageSize, kDevice);
     system.tables.forbid_io(Mfn{acpi.local_apic >> kPageShift});
     for (unsigned i = 0; i < acpi.io_apic_count; ++i) {
-        mapper.map(
-            kIoApics + i * kPageSize, acpi.io_apics[i].address, kPageSize, kDevice
-        );
+        mapper.map(kIoApics + i * kPageSize, acpi.io_apics[i].address, kPageSize, kDevice);
         system.tables.forbid_io(Mfn{acpi.io_apics[i].address >> kPageShift});
     }
 }

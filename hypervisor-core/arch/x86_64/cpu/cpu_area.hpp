@@ -66,9 +66,7 @@ inline CpuTop& cpu_top()
 {
     std::uint64_t sp;
     asm("mov %%rsp, %0" : "=r"(sp));
-    return *reinterpret_cast<CpuTop*>(
-        (sp | (layout::kCpuAreaBytes - 1)) + 1 - sizeof(CpuTop)
-    );
+    return *reinterpret_cast<CpuTop*>((sp | (layout::kCpuAreaBytes - 1)) + 1 - sizeof(CpuTop));
 }
 
 // The registers of the guest that this processor runs.

@@ -25,8 +25,8 @@ constexpr std::uint32_t kMsrLstar = 0xc0000082;
 constexpr std::uint32_t kMsrCstar = 0xc0000083;
 constexpr std::uint32_t kMsrSyscallMask = 0xc0000084;
 constexpr std::uint64_t kEfer = 1 << 0 | 1 << 8 | 1 << 11; // SCE LME NXE
-constexpr std::uint64_t kClearedFlags = 0x57700; // TF IF DF IOPL NT RF AC
-constexpr std::uint64_t kCompatEntry = 64;       // offset in syscall_page (entry.S)
+constexpr std::uint64_t kClearedFlags = 0x57700;           // TF IF DF IOPL NT RF AC
+constexpr std::uint64_t kCompatEntry = 64;                 // offset in syscall_page (entry.S)
 // WB WT UC- UC WC WP UC UC: the order Linux finds under Xen.
 constexpr std::uint64_t kPat = 0x0000050100070406;
 constexpr std::uint64_t kCr4 = 1 << 5 | 1 << 9 | 1 << 10; // PAE OSFXSR OSXMMEXCPT
@@ -174,9 +174,7 @@ void load_cpu_tables(unsigned cpu)
     x86::write_cr4(kCr4);
     x86::write_msr(kMsrEfer, kEfer | 1 << 10);
     x86::write_msr(kMsrPat, kPat);
-    x86::write_msr(
-        kMsrStar, std::uint64_t{FLAT_RING3_CS32} << 48 | std::uint64_t{kOwnCode} << 32
-    );
+    x86::write_msr(kMsrStar, std::uint64_t{FLAT_RING3_CS32} << 48 | std::uint64_t{kOwnCode} << 32);
     x86::write_msr(kMsrLstar, cpu_area(cpu));
     x86::write_msr(kMsrCstar, cpu_area(cpu) + kCompatEntry);
     x86::write_msr(kMsrSyscallMask, kClearedFlags);

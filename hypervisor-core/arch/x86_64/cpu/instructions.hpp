@@ -47,7 +47,8 @@ inline void write_msr(std::uint32_t msr, std::uint64_t value)
 {
     asm volatile("wrmsr"
                  :
-                 : "c"(msr), "a"(static_cast<std::uint32_t>(value)),
+                 : "c"(msr),
+                   "a"(static_cast<std::uint32_t>(value)),
                    "d"(static_cast<std::uint32_t>(value >> 32))
                  : "memory");
 }
@@ -77,7 +78,10 @@ inline std::uint64_t read_cr2()
     asm volatile("mov %%cr2, %0" : "=r"(value));
     return value;
 }
-inline void write_cr2(std::uint64_t value) { asm volatile("mov %0, %%cr2" : : "r"(value)); }
+inline void write_cr2(std::uint64_t value)
+{
+    asm volatile("mov %0, %%cr2" : : "r"(value));
+}
 inline std::uint64_t read_cr3()
 {
     std::uint64_t value;
@@ -102,10 +106,22 @@ inline void invalidate_page(std::uint64_t address)
 {
     asm volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
-inline void swap_gs() { asm volatile("swapgs" : : : "memory"); }
-inline void disable_interrupts() { asm volatile("cli" : : : "memory"); }
-inline void pause() { asm volatile("pause" : : : "memory"); }
-inline void wait_for_interrupt() { asm volatile("sti; hlt; cli" : : : "memory"); }
+inline void swap_gs()
+{
+    asm volatile("swapgs" : : : "memory");
+}
+inline void disable_interrupts()
+{
+    asm volatile("cli" : : : "memory");
+}
+inline void pause()
+{
+    asm volatile("pause" : : : "memory");
+}
+inline void wait_for_interrupt()
+{
+    asm volatile("sti; hlt; cli" : : : "memory");
+}
 [[noreturn]] inline void stop()
 {
     for (;;)

@@ -46,7 +46,10 @@ void command(std::uint32_t apic_id, std::uint32_t low)
 
 } // namespace
 
-void set_base(std::uint64_t address) { base = address; }
+void set_base(std::uint64_t address)
+{
+    base = address;
+}
 
 void start()
 {
@@ -61,18 +64,39 @@ void start()
     reg(kSpurious) = kEnabled | kSpuriousVector;
 }
 
-std::uint32_t id() { return reg(kId) >> 24; }
+std::uint32_t id()
+{
+    return reg(kId) >> 24;
+}
 
-void end_of_interrupt() { reg(kEoi) = 0; }
+void end_of_interrupt()
+{
+    reg(kEoi) = 0;
+}
 
-void send(std::uint32_t apic_id, std::uint8_t vector) { command(apic_id, vector); }
+void send(std::uint32_t apic_id, std::uint8_t vector)
+{
+    command(apic_id, vector);
+}
 
-void send_init(std::uint32_t apic_id) { command(apic_id, kInit); }
+void send_init(std::uint32_t apic_id)
+{
+    command(apic_id, kInit);
+}
 
-void send_startup(std::uint32_t apic_id, std::uint8_t page) { command(apic_id, kStartup | page); }
+void send_startup(std::uint32_t apic_id, std::uint8_t page)
+{
+    command(apic_id, kStartup | page);
+}
 
-void set_timer(std::uint32_t count) { reg(kInitialCount) = count; }
+void set_timer(std::uint32_t count)
+{
+    reg(kInitialCount) = count;
+}
 
-std::uint32_t timer_left() { return reg(kCurrentCount); }
+std::uint32_t timer_left()
+{
+    return reg(kCurrentCount);
+}
 
 } // namespace zocalo::hv::local_apic

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SystemLock: guards System and everything in it. Taken by entry code only; rules run under it. While
-// a processor waits it serves flush requests, because the owner may be waiting for it.
+// SystemLock: guards System and everything in it. Taken by entry code only; rules run under it.
+// While a processor waits it serves flush requests, because the owner may be waiting for it.
 #pragma once
 
 #include "hypervisor-core/hal/processor.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hal/interrupts.hpp: PIRQ n has vector kFirstVector + n; GSIs go through IO-APICs, MSIs are written
-// into their devices.
+// hal/interrupts.hpp: PIRQ n has vector kFirstVector + n; GSIs go through IO-APICs, MSIs are
+// written into their devices.
 #include "hypervisor-core/arch/x86_64/drivers/interrupts.hpp"
 
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
@@ -28,7 +28,7 @@ constexpr std::uint32_t kWide = 1 << 23; // MSI control, in the upper half of it
 constexpr std::uint32_t kVectorMasked = 1;
 
 struct Source {
-    bool level{};                       // GSI: masked until the guest is done
+    bool level{};                         // GSI: masked until the guest is done
     volatile std::uint32_t* msix_entry{}; // address low, high, data, control
 };
 constinit std::array<Source, kMaxPirqs> sources{};
@@ -38,9 +38,15 @@ std::uint8_t vector_of(std::uint32_t pirq)
     return static_cast<std::uint8_t>(kFirstVector + pirq);
 }
 
-std::uint32_t target_apic() { return cpu_top().system->cpus[0].apic_id; }
+std::uint32_t target_apic()
+{
+    return cpu_top().system->cpus[0].apic_id;
+}
 
-bool is_gsi(std::uint32_t pirq) { return pirq < io_apic::gsi_count(); }
+bool is_gsi(std::uint32_t pirq)
+{
+    return pirq < io_apic::gsi_count();
+}
 
 bool set_up_plain_msi(std::uint32_t pirq, pci::Function function)
 {
@@ -52,9 +58,7 @@ bool set_up_plain_msi(std::uint32_t pirq, pci::Function function)
     if (wide)
         pci::write32(function, at + 8, 0);
     const unsigned data = at + (wide ? 12 : 8);
-    pci::write32(
-        function, data, (pci::read32(function, data) & 0xffff0000) | vector_of(pirq)
-    );
+    pci::write32(function, data, (pci::read32(function, data) & 0xffff0000) | vector_of(pirq));
     return true;
 }
 
@@ -108,7 +112,10 @@ void device_interrupt(System& system, std::uint8_t vector)
     local_apic::end_of_interrupt();
 }
 
-unsigned hal::gsi_count() { return io_apic::gsi_count(); }
+unsigned hal::gsi_count()
+{
+    return io_apic::gsi_count();
+}
 
 bool hal::set_up_gsi(std::uint32_t gsi, bool level, bool active_low)
 {
@@ -156,7 +163,10 @@ void hal::end_pirq(std::uint32_t pirq)
         io_apic::set_masked(pirq, false);
 }
 
-bool hal::pirq_needs_end(std::uint32_t pirq) { return is_gsi(pirq) && sources[pirq].level; }
+bool hal::pirq_needs_end(std::uint32_t pirq)
+{
+    return is_gsi(pirq) && sources[pirq].level;
+}
 
 std::optional<std::uint32_t> hal::read_io_apic(std::uint64_t address, std::uint32_t index)
 {

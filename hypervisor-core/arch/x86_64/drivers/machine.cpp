@@ -14,7 +14,10 @@ constexpr std::uint16_t kPciData = 0xcfc;
 // What dom0 last wrote to the PCI address port; between its two accesses we may use the port.
 constinit std::uint32_t pci_address = 0;
 
-bool is_pci_data(std::uint16_t port) { return port >= kPciData && port < kPciData + 4; }
+bool is_pci_data(std::uint16_t port)
+{
+    return port >= kPciData && port < kPciData + 4;
+}
 
 } // namespace
 
@@ -73,8 +76,8 @@ void hal::reboot()
 
 void hal::power_off()
 {
-    // dom0 names the registers (XENPF_enter_acpi_sleep) before it shuts down; without that we can only
-    // stop.
+    // dom0 names the registers (XENPF_enter_acpi_sleep) before it shuts down; without that we can
+    // only stop.
     log("the machine may be switched off");
     x86::stop();
 }

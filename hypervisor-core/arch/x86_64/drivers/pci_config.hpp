@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// PCI configuration space through ports 0xcf8 and 0xcfc. The address port is shared with dom0, whose
-// value is kept and written again for each of its accesses (machine.cpp). Under the system lock.
+// PCI configuration space through ports 0xcf8 and 0xcfc. The address port is shared with dom0,
+// whose value is kept and written again for each of its accesses (machine.cpp). Under the system
+// lock.
 #pragma once
 
 #include <cstdint>

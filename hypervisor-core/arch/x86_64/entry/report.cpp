@@ -51,7 +51,8 @@ void report_own(const TrapFrame& frame)
     const std::uint64_t end = frame.rsp | (layout::kCpuAreaBytes - 1);
     unsigned shown = 0;
     constexpr unsigned kMost = 32;
-    for (std::uint64_t at = frame.rsp & ~std::uint64_t{7}; at + 8 <= end && shown < kMost; at += 8) {
+    for (std::uint64_t at = frame.rsp & ~std::uint64_t{7}; at + 8 <= end && shown < kMost;
+         at += 8) {
         const std::uint64_t value = *reinterpret_cast<const std::uint64_t*>(at);
         if (is_own_text(value)) {
             log("  called from ", hex(value));

@@ -122,8 +122,14 @@ void hal::kick(unsigned cpu)
         local_apic::send(top.system->cpus[cpu].apic_id, local_apic::kKickVector);
 }
 
-unsigned hal::this_cpu() { return cpu_top().id; }
+unsigned hal::this_cpu()
+{
+    return cpu_top().id;
+}
 
-void run_guests() { run_guest_on_stack(&guest_frame(cpu_top().id)); }
+void run_guests()
+{
+    run_guest_on_stack(&guest_frame(cpu_top().id));
+}
 
 } // namespace zocalo::hv

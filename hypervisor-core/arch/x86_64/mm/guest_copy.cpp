@@ -30,7 +30,10 @@ bool hal::copy_to_guest(std::uint64_t to, const void* from, std::size_t bytes)
     return is_guest_range(to, bytes) && guest_copy(reinterpret_cast<void*>(to), from, bytes);
 }
 
-void hal::clear_frame(Mfn mfn) { std::memset(frame_bytes(mfn), 0, kPageSize); }
+void hal::clear_frame(Mfn mfn)
+{
+    std::memset(frame_bytes(mfn), 0, kPageSize);
+}
 
 void hal::copy_frame(Mfn to, Mfn from)
 {

@@ -28,16 +28,12 @@ std::uint64_t& Mapper::entry(std::uint64_t va, unsigned level, std::uint64_t use
     return hal::table_entries(table)[table_slot(va, level)];
 }
 
-void Mapper::map(
-    std::uint64_t va, std::uint64_t address, std::uint64_t bytes, std::uint64_t flags
-)
+void Mapper::map(std::uint64_t va, std::uint64_t address, std::uint64_t bytes, std::uint64_t flags)
 {
     while (bytes != 0) {
-        const bool large =
-            ((va | address) & (kLargeBytes - 1)) == 0 && bytes >= kLargeBytes;
+        const bool large = ((va | address) & (kLargeBytes - 1)) == 0 && bytes >= kLargeBytes;
         const std::uint64_t step = large ? kLargeBytes : kPageSize;
-        entry(va, large ? 2 : 1, flags & Pte::kUser) =
-            address | flags | (large ? Pte::kLarge : 0);
+        entry(va, large ? 2 : 1, flags & Pte::kUser) = address | flags | (large ? Pte::kLarge : 0);
         va += step;
         address += step;
         bytes -= bytes < step ? bytes : step;

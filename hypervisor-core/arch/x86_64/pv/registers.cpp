@@ -64,14 +64,35 @@ void hal::switch_mode(const Vcpu& vcpu)
     load_address_space(vcpu);
 }
 
-void load_idle_address_space(const System& system) { load_root(system.root); }
+void load_idle_address_space(const System& system)
+{
+    load_root(system.root);
+}
 
-std::uint64_t hal::fs_base() { return x86::read_msr(kMsrFsBase); }
-void hal::set_fs_base(std::uint64_t base) { x86::write_msr(kMsrFsBase, base); }
-std::uint64_t hal::gs_base() { return x86::read_msr(kMsrGsBase); }
-std::uint64_t hal::other_gs_base() { return x86::read_msr(kMsrOtherGsBase); }
-void hal::set_gs_base(std::uint64_t base) { x86::write_msr(kMsrGsBase, base); }
-void hal::set_other_gs_base(std::uint64_t base) { x86::write_msr(kMsrOtherGsBase, base); }
+std::uint64_t hal::fs_base()
+{
+    return x86::read_msr(kMsrFsBase);
+}
+void hal::set_fs_base(std::uint64_t base)
+{
+    x86::write_msr(kMsrFsBase, base);
+}
+std::uint64_t hal::gs_base()
+{
+    return x86::read_msr(kMsrGsBase);
+}
+std::uint64_t hal::other_gs_base()
+{
+    return x86::read_msr(kMsrOtherGsBase);
+}
+void hal::set_gs_base(std::uint64_t base)
+{
+    x86::write_msr(kMsrGsBase, base);
+}
+void hal::set_other_gs_base(std::uint64_t base)
+{
+    x86::write_msr(kMsrOtherGsBase, base);
+}
 
 bool hal::load_other_gs(std::uint16_t selector)
 {
