@@ -15,6 +15,7 @@
 #include <optional>
 #include <poll.h>
 #include <spawn.h>
+#include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -52,7 +53,19 @@ std::string first_argument(const std::string& pid)
     return text;
 }
 
-std::optional<DeviceRemains::Process> marked_process(const std::string& pid)
+// The real user of a process (proc(5), status): readable without rights over the process, unlike
+// its program's file. Nobody but root becomes the backends' user, so argv[0] can be believed with
+// it.
+std::optional<uid_t> user_of(const std::string& pid)
+{
+    std::ifstream file("/proc/" + pid + "/status");
+    for (std::string line; std::getline(file, line);)
+        if (uid_t uid{}; line.starts_with("Uid:") && std::istringstream(line.substr(4)) >> uid)
+            return uid;
+    return std::nullopt;
+}
+
+std::optional<DeviceRemains::Process> marked_process(const std::string& pid, uid_t backends)
 {
     DeviceRemains::Process process;
     const auto [end, error] = std::from_chars(pid.data(), pid.data() + pid.size(), process.pid);
@@ -63,16 +76,14 @@ std::optional<DeviceRemains::Process> marked_process(const std::string& pid)
     if (at == std::string::npos)
         return std::nullopt;
     const auto uuid = rpc::parse_uuid(std::string_view(argument).substr(at + 1));
-    if (!uuid)
+    const auto user = user_of(pid);
+    // Ours: it has not changed to the backends' user yet.
+    if (!uuid || !user || (*user != backends && *user != ::geteuid()))
         return std::nullopt;
     process.uuid = *uuid;
     for (const DeviceKind kind : kKinds) {
         process.kind = kind;
-        std::error_code failed;
-        const std::string file = fs::read_symlink("/proc/" + pid + "/exe", failed).filename();
-        // The name alone proves nothing; anybody may choose his argv[0]. " (deleted)" follows the
-        // file's name after an upgrade.
-        if (argument == mark(*uuid, kind) && file.starts_with(program_name(kind)))
+        if (argument == mark(*uuid, kind))
             return process;
     }
     return std::nullopt;
@@ -246,7 +257,7 @@ ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::millis
             continue;
         const UniqueFd pidfd = pidfd_of(process.pid);
         // Looked at again: the number may have got a new owner before pidfd_open.
-        if (!pidfd || !marked_process(std::to_string(process.pid)))
+        if (!pidfd || !marked_process(std::to_string(process.pid), options_.uid))
             continue;
         if (!wait_end(pidfd, grace)) {
             ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
@@ -274,7 +285,7 @@ Outcome<std::vector<DeviceRemains::Process>> ProcessLauncher::find()
     std::vector<DeviceRemains::Process> processes;
     std::error_code failed;
     for (const fs::directory_entry& entry : fs::directory_iterator("/proc", failed))
-        if (const auto process = marked_process(entry.path().filename()))
+        if (const auto process = marked_process(entry.path().filename(), options_.uid))
             processes.push_back(*process);
     if (failed)
         return Error{Code::failed, "cannot read /proc: " + failed.message(), {}};
