@@ -81,6 +81,8 @@ class Devices {
     // The removals that make the device's nodes disappear.
     virtual std::vector<StoreChange>
     nodes_to_remove(const DeviceOwner& owner, DeviceKey device) const = 0;
+    // The removals of everything of ours on the backends' side of a domain that Xen does not have.
+    virtual std::vector<StoreChange> stale_nodes(DomId domid) const = 0;
 
     // The domain is gone from Xen: stops its backend processes and frees all its devices.
     // Idempotent.

@@ -275,6 +275,14 @@ XenDevices::nodes_to_remove(const DeviceOwner& owner, DeviceKey device) const
         {Kind::remove, paths.libxl, {}, {}}};
 }
 
+std::vector<StoreChange> XenDevices::stale_nodes(DomId domid) const
+{
+    std::vector<StoreChange> changes;
+    for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic})
+        changes.push_back({Kind::remove, backend_directory(domid, kind), {}, {}});
+    return changes;
+}
+
 Answer<Unit> XenDevices::release_all(const rpc::Uuid& uuid_ref, DomId domid)
 {
     const rpc::Uuid uuid = uuid_ref;

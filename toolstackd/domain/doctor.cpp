@@ -138,13 +138,8 @@ Answer<Unit> repair(Context& ctx)
             continue;
         }
         const std::string number = std::to_string(leak.domid.value);
-        for (const char* kind : {"vbd", "vif"})
-            changes.push_back(
-                {StoreChange::Kind::remove,
-                 std::string("/local/domain/0/backend/") + kind + "/" + number,
-                 {},
-                 {}}
-            );
+        for (StoreChange& change : ctx.devices.stale_nodes(leak.domid))
+            changes.push_back(std::move(change));
         changes.push_back({StoreChange::Kind::remove, domain_path(leak.domid), {}, {}});
         changes.push_back({StoreChange::Kind::remove, "/libxl/" + number, {}, {}});
     }

@@ -20,10 +20,15 @@ std::string frontend(DomId domid, DeviceKey key)
     return "/local/domain/" + std::to_string(domid.value) + "/device/" + kind_of(key) + "/" +
            std::to_string(key.devid);
 }
+// Not the kinds of the frontends, as in the real one.
+std::string backend_kind(DeviceKind kind)
+{
+    return kind == DeviceKind::disk ? "zblk" : "znet";
+}
 std::string backend(DomId domid, DeviceKey key)
 {
-    return "/local/domain/0/backend/" + kind_of(key) + "/" + std::to_string(domid.value) + "/" +
-           std::to_string(key.devid);
+    return "/local/domain/0/backend/" + backend_kind(key.kind) + "/" + std::to_string(domid.value) +
+           "/" + std::to_string(key.devid);
 }
 
 class FakeDevices final : public Devices {
@@ -121,6 +126,19 @@ class FakeDevices final : public Devices {
             {StoreChange::Kind::remove, backend(owner.domid, device), {}, {}}};
     }
 
+    std::vector<StoreChange> stale_nodes(DomId domid) const override
+    {
+        std::vector<StoreChange> changes;
+        for (const char* kind : {"zblk/", "znet/"})
+            changes.push_back(
+                {StoreChange::Kind::remove,
+                 std::string("/local/domain/0/backend/") + kind + std::to_string(domid.value),
+                 {},
+                 {}}
+            );
+        return changes;
+    }
+
     Answer<Unit> release_all(const rpc::Uuid& uuid, DomId domid) override
     {
         co_await world_.pass_time();
@@ -149,8 +167,10 @@ class FakeDevices final : public Devices {
         for (const auto& [uuid, process] : world_.processes)
             remains.processes.push_back({uuid, DeviceKind::disk, process.pid});
         for (const auto& [path, value] : world_.nodes)
-            if (const auto domid = domid_in(path, "/local/domain/0/backend/vbd/"))
-                remains.backends.push_back(DomId{*domid});
+            for (const char* kind : {"zblk/", "znet/"})
+                if (const auto domid =
+                        domid_in(path, std::string("/local/domain/0/backend/") + kind))
+                    remains.backends.push_back(DomId{*domid});
         co_return remains;
     }
     void on_notice(Notice notice) override { world_.notice = std::move(notice); }

@@ -53,6 +53,30 @@ TEST_F(Lifecycle, ACreateTakesFourTransactionsAndADestroyTwo)
     EXPECT_EQ(h.db->commits() - between, 2U);
 }
 
+TEST_F(Lifecycle, RepairRemovesWhatIsLeftOfADomainThatIsGone)
+{
+    for (const char* kind : {"zblk", "znet"})
+        h.world.nodes[std::string("/local/domain/0/backend/") + kind + "/77/0/state"] = "6";
+    h.world.nodes["/local/domain/77/device/vbd/51712/state"] = "6";
+    EXPECT_EQ(h.change(request("repair", "")).state, OpState::done);
+    for (const auto& [path, value] : h.world.nodes)
+        EXPECT_THAT(path, ::testing::Not(::testing::HasSubstr("/77/")));
+}
+
+TEST_F(Lifecycle, ADeviceThatFailedIsAnEventWithItsReason)
+{
+    h.change(create_request(small_config("web")));
+    h.world.notice(uuid("web"), {DeviceKind::disk, 51712}, "device.failed", "its process died");
+    h.settle();
+    auto kept = h.run(h.db->load());
+    ASSERT_TRUE(kept && *kept);
+    const auto& event = (*kept)->events.back();
+    EXPECT_EQ(event.kind, "device.failed");
+    EXPECT_EQ(event.name, "web");
+    EXPECT_EQ(event.body.at("devid").to_number<int>(), 51712);
+    EXPECT_EQ(event.body.at("error"), "its process died");
+}
+
 TEST_F(Lifecycle, ADestroyedTransientDomainIsForgotten)
 {
     h.change(create_request(small_config("web")));
