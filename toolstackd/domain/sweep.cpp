@@ -20,6 +20,23 @@ bool changed(const Record& record, const std::optional<LiveDomain>& now)
     return record.seen->shutdown != now->shutdown || record.seen->dying != now->dying;
 }
 
+// A device that failed is for clients to hear of; sessions slow down a guest that provokes it.
+boost::asio::awaitable<void>
+tell_failure(Context& ctx, rpc::Uuid uuid, DeviceKey device, std::string why)
+{
+    const Record* record = ctx.book.find(uuid);
+    if (record == nullptr)
+        co_return;
+    const bool disk = device.kind == DeviceKind::disk;
+    boost::json::object body{
+        {"kind", disk ? "disk" : "nic"}, {"devid", device.devid}, {"error", why}};
+    Batch batch;
+    batch.events.push_back(event_of(ctx, *record, "device.failed", body));
+    auto written = co_await ctx.commit(std::move(batch));
+    if (!written)
+        log_warning("a device's failure is in this log only: " + describe(written.error()));
+}
+
 } // namespace
 
 Sweep::Sweep(Context& ctx, Actors& actors) : ctx_{ctx}, actors_{actors}, awake_{ctx.executor} {}
@@ -33,8 +50,12 @@ void Sweep::start()
     for (const char* path : {"@introduceDomain", "@releaseDomain"})
         watches_.push_back(ctx_.store.watch(path, wake));
     ctx_.devices.on_notice(
-        [this](const rpc::Uuid& uuid, DeviceKey, const std::string& kind, const std::string& text) {
+        [this](
+            const rpc::Uuid& uuid, DeviceKey key, const std::string& kind, const std::string& text
+        ) {
             log_info("domain " + rpc::text(uuid) + ": " + kind + ": " + text);
+            if (kind == "device.failed")
+                ctx_.tasks.spawn("device.failed", tell_failure(ctx_, uuid, key, text));
             actors_.mark(uuid);
         }
     );
