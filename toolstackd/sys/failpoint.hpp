@@ -4,7 +4,8 @@
 // the environment asked when the process began: with ZOCALO_FAILPOINT_KILL=K the K-th pass raises
 // SIGKILL, with ZOCALO_FAILPOINT_LOG=FILE each pass appends its name to FILE (so that a first run
 // counts the points). Unit tests install a hook instead, which throws. A failpoint stands where it
-// is known what the effect is for, once for each effect: not again in the layer that carries it out.
+// is known what the effect is for, once for each effect: not again in the layer that carries it
+// out.
 #pragma once
 
 #include <functional>
