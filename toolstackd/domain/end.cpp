@@ -250,6 +250,7 @@ Answer<Unit> record_end(Context& ctx, Record& record, const std::string& word)
     instance.exit_ms = ctx.clock.now_ms();
     instance.failures = end.failures;
     instance.not_before_ms = end.not_before_ms;
+    instance.start_paused = false; // was meant for the first boot, as with xl
     batch.instances.push_back(std::move(instance));
     DomainRow domain = record.domain;
     domain.desired = end.desired;

@@ -195,6 +195,20 @@ TEST_F(Lifecycle, MemoryIsNotPromisedTwice)
     EXPECT_EQ(h.finish(*first).state, OpState::done);
 }
 
+TEST_F(Lifecycle, ADomainCreatedPausedIsNotPausedAfterItRebooted)
+{
+    Request create = create_request(small_config("web"));
+    create.args["paused"] = true;
+    h.change(create);
+    EXPECT_EQ(h.domain("web")->state, DomainState::paused);
+    h.change(request("unpause", "web"));
+    const auto first = h.domain("web")->domid;
+    h.world.shut_down(uuid("web"), SHUTDOWN_reboot);
+    h.settle();
+    EXPECT_NE(h.domain("web")->domid, first);
+    EXPECT_EQ(h.domain("web")->state, DomainState::running);
+}
+
 TEST_F(Lifecycle, AttachedDisksAndNicsComeAndGo)
 {
     h.change(create_request(small_config("web")));
