@@ -120,7 +120,7 @@ Outcome<Ramdisk> Ramdisk::open(const std::string& path)
     ramdisk.file_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat info {};
     if (!ramdisk.file_ || ::fstat(ramdisk.file_.get(), &info) != 0)
-        return system_error("cannot open ramdisk " + path, errno, "check the path in `ramdisk=`");
+        return cannot_open("ramdisk", path, errno);
     if (!S_ISREG(info.st_mode))
         return Error{Code::usage, "ramdisk " + path + ": not a regular file", ""};
     ramdisk.size_ = static_cast<std::uint64_t>(info.st_size);

@@ -25,6 +25,17 @@ std::int64_t nanoseconds(const timespec& t)
 
 } // namespace
 
+Error cannot_open(std::string_view what, const std::string& path, int errno_value)
+{
+    const std::string name{what};
+    Error error = system_error(
+        "cannot open " + name + " " + path, errno_value, "check the path in `" + name + "=`"
+    );
+    if (errno_value == ENOENT)
+        error.code = Code::not_found;
+    return error;
+}
+
 Outcome<Unit> Kernel::read(std::uint64_t offset, std::span<std::byte> out) const
 {
     return read_exactly(file_.get(), offset, out);
@@ -85,7 +96,7 @@ Outcome<std::shared_ptr<const Kernel>> KernelStore::load(const std::string& path
     const UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     struct stat info {};
     if (!file || ::fstat(file.get(), &info) != 0)
-        return system_error("cannot open kernel " + path, errno, "check the path in `kernel=`");
+        return cannot_open("kernel", path, errno);
     const auto entry = entry_of(
         {info.st_dev,
          info.st_ino,

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace zocalo::toolstack {
 
@@ -31,6 +32,10 @@ class Kernel {
     UniqueFd file_;
     xen::KernelImage image_;
 };
+
+// Why a file of the configuration could not be opened: Code::not_found when it is not there. `what`
+// says which it was: "kernel", "ramdisk".
+Error cannot_open(std::string_view what, const std::string& path, int errno_value);
 
 class KernelStore {
   public:

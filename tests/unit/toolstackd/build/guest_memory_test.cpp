@@ -49,6 +49,14 @@ TEST(PopulateRange, ReportsExhaustionOnce)
     EXPECT_EQ(xen.free_pages, 0u);
 }
 
+TEST(Ramdisk, AMissingOneIsNotFoundAndNamed)
+{
+    const auto ramdisk = Ramdisk::open("/no/such/ramdisk");
+    ASSERT_FALSE(ramdisk);
+    EXPECT_EQ(ramdisk.error().code, Code::not_found);
+    EXPECT_NE(ramdisk.error().what.find("/no/such/ramdisk"), std::string::npos);
+}
+
 TEST(Window, AddressesRangesByFrame)
 {
     FakeXen xen;

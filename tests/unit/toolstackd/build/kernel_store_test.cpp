@@ -154,6 +154,7 @@ TEST_F(KernelStoreTest, ErrorsNameTheFileAndTheCause)
         return kernel.error().what;
     };
     EXPECT_NE(why("/no/such/kernel").find("No such file"), std::string::npos);
+    EXPECT_EQ(store.load("/no/such/kernel").error().code, Code::not_found);
     EXPECT_NE(why(scratch_.path().string()).find("not a regular file"), std::string::npos);
     EXPECT_NE(why(scratch_.write("empty", {})).find("empty"), std::string::npos);
     EXPECT_NE(why(scratch_.write("text", to_bytes("hello"))).find("bzImage"), std::string::npos);
