@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by all lab tests: one booted machine per file, and the evidence when a test fails.
+"""Shared by all lab tests: one booted machine per file, the leak check, and the evidence when a test fails.
 
-A test that asks for `dom0` gets a machine on real Xen, with our package when one was built
-(`./dev deb`). The machine is shared by the tests of a file; each leaves it as it found it.
+A test that asks for `dom0` gets a machine on real Xen, with our package when one was built (`./dev deb`). The
+machine is shared by the tests of a file; each leaves it as it found it. A test that asks for `zl` is held to
+that: what differs after it fails it.
 """
 import sys
 from pathlib import Path
@@ -13,8 +14,8 @@ TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE))
 import lab  # noqa: E402
 from lab import cli, images  # noqa: E402
-
-GUESTS = "/var/lib/zocalo-lab/guests"
+from leaks import LeakCheck  # noqa: E402
+from toolstack import GUESTS, WORK, Guest, Xl, Zl  # noqa: E402,F401
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +30,58 @@ def dom0(deb):
     machine = lab.boot("xen", deb=deb)
     yield machine
     machine.close()
+
+
+@pytest.fixture(scope="module")
+def zl(dom0, deb) -> Zl:
+    assert deb is not None, "no package was built: ./dev deb"
+    dom0.must(f"mkdir -p {WORK} && ip link add xenbr0 type bridge forward_delay 0"
+              " && ip address add 10.77.0.1/24 dev xenbr0 && ip link set xenbr0 up")
+    return Zl(dom0)
+
+
+@pytest.fixture(scope="module")
+def xl(dom0) -> Xl:
+    return Xl(dom0)
+
+
+@pytest.fixture(scope="module")
+def leak_check(zl) -> LeakCheck:
+    return LeakCheck(zl.dom0)
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(request):
+    """After each test that used zl, dom0 is as it was before it."""
+    if "zl" not in request.fixturenames:
+        yield
+        return
+    check = request.getfixturevalue("leak_check")
+    check.begin()
+    yield
+    if found := check.end():
+        pytest.fail("the test left dom0 in another state:\n" + "\n".join(found), pytrace=False)
+
+
+@pytest.fixture(scope="module", params=["pv", "pvh"])
+def guest(request, zl, leak_check) -> Guest:
+    """A running minimal guest with its console attached, shared by the tests of a file.
+
+    It has a disk and a card, so that its two backends, which stay as long as their domain, are there from the start.
+    """
+    whole = LeakCheck(zl.dom0)
+    whole.begin()
+    image = f"{WORK}/shared.img"
+    zl.dom0.must(f"truncate -s 8M {image}")
+    shared = Guest(zl, f"shared-{request.param}", request.param, vcpus=1, maxvcpus=2, maxmem=160,
+                   disk=[f"format=raw,vdev=xvda,access=rw,target={image}"], vif=["bridge=xenbr0"])
+    shared.create().attach()
+    leak_check.forget()
+    yield shared
+    shared.remove()
+    leak_check.forget()
+    if found := whole.end():
+        pytest.fail("the shared guest left behind:\n" + "\n".join(found), pytrace=False)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test leaves behind in dom0: looked at before it, looked at after it, compared.
 
-Used by conftest.py's fixture `no_leaks`. What is looked at is in dom0_state.py, which runs in dom0.
+Used by conftest.py's fixture `no_leaks`. What is looked at is in dom0/state.py, which runs in dom0.
 """
 import json
 import re
 import time
 from pathlib import Path
 
-SCRIPT = Path(__file__).with_name("dom0_state.py")
+SCRIPT = Path(__file__).with_name("dom0") / "state.py"
 SETTLE_S = 30  # a domain's last pages and its processes go a little after its end is announced
 # Xen keeps a few pages of its own for what it has seen once (a scheduler's unit, a table that grew).
 MEMORY_SLACK_MIB = 2

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """zl's verbs on a running guest, PV and PVH, with stock xl as the judge of each state."""
-import json
-
 import pytest
 from toolstack import WORK, until
 
@@ -144,10 +142,10 @@ def test_a_disk_is_attached_used_and_detached(guest, zl, xl, dom0, flags):
     image = f"{WORK}/hot-{flags}.img"
     want = dom0.must(f"head -c 4M /dev/urandom > {image} && sha256sum < {image}").split()[0]
     zl("block-attach", guest.name, f"format=raw,vdev=xvdb,access={flags},target={image}")
-    disk = zl.json("block-list", guest.name)[0]
-    assert (disk["vdev"], disk["access"], disk["backend_state"]) == ("xvdb", flags, "connected")
-    judge = xl.disks(guest.name)[0]
-    assert (judge["devid"], judge["state"], judge["backend"]) == (disk["devid"], 4, disk["backend_path"])
+    disk = next(row for row in zl.json("block-list", guest.name) if row["vdev"] == "xvdb")
+    assert (disk["access"], disk["backend_state"], disk["target"]) == (flags, "connected", image)
+    judge = next(row for row in xl.disks(guest.name) if row["devid"] == disk["devid"])
+    assert (judge["state"], judge["backend"]) == (4, disk["backend_path"])
     assert judge["ring"] > 0 and judge["channel"] > 0
     assert xl.node(judge["backend"] + "/state") == "4"
     assert xl.node(f"/libxl/{guest.domid}/device/vbd/{disk['devid']}/params") == image
@@ -160,33 +158,38 @@ def test_a_disk_is_attached_used_and_detached(guest, zl, xl, dom0, flags):
     else:
         assert shell.run("dd if=/dev/zero of=/dev/xvdb bs=4k count=1")[0] != 0
         assert dom0.must(f"sha256sum < {image}").split()[0] == want
-    assert "already" in zl.fails(4, "block-attach", guest.name, f"vdev=xvdb,target={image}")
+    assert "xvdb" in zl.fails(4, "block-attach", guest.name, f"vdev=xvdb,target={image}")
     zl("block-detach", guest.name, "xvdb")
     shell.must("! test -b /dev/xvdb")
-    assert xl.disks(guest.name) == [] and zl.json("block-list", guest.name) == []
-    zl.fails(3, "block-detach", guest.name, "xvdb")
+    assert len(xl.disks(guest.name)) == len(zl.json("block-list", guest.name)) == 1
+    assert "xvdb" in zl.fails(3, "block-detach", guest.name, "xvdb")
     dom0.must(["rm", image])
 
 
 def test_a_card_is_attached_used_and_detached(guest, zl, xl, dom0):
     mac = "00:16:3e:11:22:33"
     zl("network-attach", guest.name, f"mac={mac}", "bridge=xenbr0")
-    nic = zl.json("network-list", guest.name)[0]
-    assert (nic["mac"], nic["bridge"], nic["backend_state"]) == (mac, "xenbr0", "connected")
-    judge = xl.nics(guest.name)[0]
-    assert (judge["devid"], judge["mac"], judge["state"]) == (nic["devid"], mac, 4)
+    nic = next(row for row in zl.json("network-list", guest.name) if row["mac"] == mac)
+    assert (nic["devid"], nic["bridge"], nic["backend_state"]) == (1, "xenbr0", "connected")
+    judge = next(row for row in xl.nics(guest.name) if row["devid"] == 1)
+    assert (judge["mac"], judge["state"], judge["backend"]) == (mac, 4, nic["backend_path"])
     assert nic["vifname"] in dom0.must("ip -br link show master xenbr0")
     shell = guest.shell
-    shell.must("for i in $(seq 100); do test -d /sys/class/net/eth0 && break; sleep 0.1; done")
-    shell.must("ip link set eth0 up && ip address add 10.77.0.2/24 dev eth0 && ping -c 2 -W 5 10.77.0.1")
+    shell.must("for i in $(seq 100); do test -d /sys/class/net/eth1 && break; sleep 0.1; done")
+    shell.must("ip link set eth1 up && ip address add 10.77.0.2/24 dev eth1 && ping -c 2 -W 5 10.77.0.1")
     want = dom0.must(f"head -c 2M /dev/urandom > {WORK}/net && sha256sum < {WORK}/net").split()[0]
     server = dom0.start(f"busybox nc -l -p 7000 < {WORK}/net")
     server.end_input()
-    assert shell.must("sleep 0.5; nc 10.77.0.1 7000 < /dev/null | sha256sum").split()[0] == want
+    # Each end of busybox's nc stops when the other has nothing more to say: the guest's keeps its input open.
+    assert shell.must("sleep 0.5; nc 10.77.0.1 7000 > /tmp/net; sha256sum < /tmp/net").split()[0] == want
+    server = dom0.start("busybox nc -l -p 7001 | sha256sum")
+    server.end_input()
+    shell.must("sleep 0.5; nc 10.77.0.1 7001 < /tmp/net; rm /tmp/net")
+    assert server.collect(60)[1].decode().split()[0] == want
     zl.fails(4, "network-attach", guest.name, f"mac={mac}", "bridge=xenbr0")
     zl("network-detach", guest.name, mac)
-    shell.must("! test -d /sys/class/net/eth0")
-    assert xl.nics(guest.name) == [] and zl.json("network-list", guest.name) == []
+    shell.must("! test -d /sys/class/net/eth1")
+    assert len(xl.nics(guest.name)) == len(zl.json("network-list", guest.name)) == 1
     assert "no-such-bridge" in zl.fails(3, "network-attach", guest.name, "bridge=no-such-bridge")
     dom0.must(["rm", f"{WORK}/net"])
 
@@ -196,4 +199,4 @@ def test_the_tree_in_xenstore_is_libxls(guest, xl):
                 "console/type": "zocalo", "console/limit": "1048576", "memory/target": str(128 * 1024),
                 "cpu/0/availability": "online", "cpu/1/availability": "offline"}
     assert {path: xl.node(guest.path(path)) for path in expected} == expected
-    assert json.loads(json.dumps(xl.node(f"/libxl/{guest.domid}/type"))) == guest.kind
+    assert xl.node(f"/libxl/{guest.domid}/type") == guest.kind

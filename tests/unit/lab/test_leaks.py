@@ -4,38 +4,38 @@ import sys
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(TREE), str(TREE / "tests/lab")]
-from dom0_state import named  # noqa: E402
+sys.path[:0] = [str(TREE), str(TREE / "tests/lab"), str(TREE / "tests/lab/dom0")]
+from state import named  # noqa: E402
 from leaks import differences  # noqa: E402
 
 
-def state(**parts):
+def world(**parts):
     return {"nodes": ["/tool"], "processes": [], "free": 1000, **parts}
 
 
 def test_the_same_world_has_no_differences():
-    assert differences(state(), state()) == []
+    assert differences(world(), world()) == []
 
 
 def test_what_is_left_and_what_is_lost_is_named_with_its_part():
-    found = differences(state(processes=["zl list"]), state(nodes=["/tool", "/vm/1"]))
+    found = differences(world(processes=["zl list"]), world(nodes=["/tool", "/vm/1"]))
     assert found == ["nodes: left behind: /vm/1", "processes: lost: zl list"]
 
 
 def test_a_second_one_of_the_same_kind_is_a_difference():
-    assert differences(state(processes=["a"]), state(processes=["a", "a"])) == ["processes: left behind: a"]
+    assert differences(world(processes=["a"]), world(processes=["a", "a"])) == ["processes: left behind: a"]
 
 
 def test_directories_that_wait_for_the_next_device_pass_but_not_what_is_in_them():
     nodes = ["/tool", "/local/domain/0/backend/zblk", "/local/domain/web/device/vbd"]
-    assert differences(state(), state(nodes=nodes)) == []
+    assert differences(world(), world(nodes=nodes)) == []
     left = "/local/domain/0/backend/zblk/7"
-    assert differences(state(), state(nodes=nodes + [left])) == [f"nodes: left behind: {left}"]
+    assert differences(world(), world(nodes=nodes + [left])) == [f"nodes: left behind: {left}"]
 
 
 def test_memory_may_differ_a_little_and_no_more():
-    assert differences(state(), state(free=998)) == []
-    assert differences(state(), state(free=872)) == ["free: 1000 before, 872 after"]
+    assert differences(world(), world(free=998)) == []
+    assert differences(world(), world(free=872)) == ["free: 1000 before, 872 after"]
 
 
 def test_a_domids_place_is_taken_by_its_name_and_only_there():
