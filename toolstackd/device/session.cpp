@@ -69,6 +69,8 @@ Answer<Unit> Session::begin()
     found.online = *online != "0";
     found.prepared = device != nullptr;
     found.attached = device != nullptr && device->state != backend::DeviceState::idle;
+    if (found.attached && !*own && !*front)
+        found.own = found.frontend = forgotten();
     xen::BackendActions actions;
     fsm_ = xen::BackendFsm::adopt(found, actions);
     working_ = true;
@@ -201,6 +203,15 @@ asio::awaitable<void> Session::look_at_frontend()
     auto value = co_await store_.read(paths_.frontend + "/state");
     if (!value)
         co_return; // xenstored is away: the watch fires again when it is back
+    if (!*value) {
+        auto own = co_await store_.read(paths_.backend + "/state");
+        if (!own)
+            co_return;
+        if (!*own) {
+            forgotten();
+            co_return;
+        }
+    }
     const auto state = state_of(*value);
     const xen::BackendEvent event{
         state ? Happened::frontend_state : Happened::frontend_gone,
@@ -209,6 +220,19 @@ asio::awaitable<void> Session::look_at_frontend()
     if (auto done = co_await carry_out(actions); !done)
         log_warning("device " + paths_.backend + ": " + describe(done.error()));
     alarm_.ring();
+}
+
+// Neither end has nodes: not the guest did that, but a xenstored that began anew. What it connected
+// works without them, and is not taken away for it.
+xenbus_state Session::forgotten()
+{
+    if (!std::exchange(forgotten_, true))
+        notice_(
+            "device.failed",
+            device_name(owner_.domid, config_) +
+                ": xenstore has lost its nodes; it is served as it was connected"
+        );
+    return XenbusStateConnected;
 }
 
 Answer<Unit> Session::carry_out(xen::BackendActions actions)

@@ -62,6 +62,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Answer<Unit> connect();
     Answer<Unit> disconnect();
     boost::asio::awaitable<void> look_at_frontend();
+    xenbus_state forgotten();
     boost::asio::awaitable<void> calm_down();
     void add_nodes(std::vector<StoreChange>& changes, const std::vector<backend::Node>& nodes);
     void add(std::vector<StoreChange>& changes, const std::string& key, std::string value);
@@ -84,6 +85,7 @@ class Session : public std::enable_shared_from_this<Session> {
     bool gone_ = false; // removed from the process, too
     bool working_ = false;
     bool stopped_ = false;
+    bool forgotten_ = false; // xenstored began anew and knows nothing of the device
 };
 
 } // namespace zocalo::toolstack

@@ -310,17 +310,23 @@ TEST_F(XenDevicesTest, ClosesADeviceWhoseRingBroke)
     EXPECT_EQ(count("disconnect 51712"), 1);
 }
 
-TEST_F(XenDevicesTest, MakesNoNodesForADomainThatHasGone)
+TEST_F(XenDevicesTest, ServesAGuestOnWhoseNodesXenstoredHasLostAndMakesNoneAgain)
 {
     attach();
     guest_connects();
     server.remove("/local/domain/7");
     server.remove("/local/domain/0/backend/zblk/7");
     settle();
-    until([&] { return count("remove 51712") == 1; });
+    until([&] { return std::ranges::count(notices, "device.failed") == 1; });
+    restart();
+    ASSERT_TRUE(get(devices->follow(owner, {disk})));
     settle();
+    EXPECT_EQ(std::ranges::count(notices, "device.failed"), 2);
+    EXPECT_EQ(count("disconnect 51712"), 0);
     EXPECT_EQ(server.value(back), std::nullopt);
     EXPECT_EQ(server.value(front), std::nullopt);
+    EXPECT_TRUE(get(devices->release_all(owner.uuid, owner.domid)));
+    EXPECT_FALSE(backends->runs(blk));
 }
 
 TEST_F(XenDevicesTest, ReleasesEverythingAlsoAfterARestart)
