@@ -68,6 +68,29 @@ finding(std::string severity, std::string check, std::string text, std::string n
     return {std::move(severity), std::move(check), std::move(text), std::move(next)};
 }
 
+// A xenstored that was started anew knows nothing of guests that run on.
+Answer<Unit> examine_nodes(Context& ctx, std::vector<rpc::FindingView>& findings)
+{
+    std::vector<std::pair<std::string, DomId>> running;
+    for (const auto& [uuid, record] : ctx.book.records())
+        if (record.instance.phase == Phase::running && record.instance.console_frame != 0)
+            running.emplace_back(record.domain.name, record.domid());
+    for (const auto& [name, domid] : running) {
+        auto vm = co_await ctx.store.read(domain_path(domid) + "/vm");
+        if (!vm)
+            co_return vm.error();
+        if (!*vm)
+            findings.push_back(finding(
+                "error",
+                "xenstore",
+                name + ": xenstore has lost its nodes; was xenstored started anew? Its guest runs "
+                       "on with the devices it has, and hears no requests",
+                "shut it down from inside, or `zl destroy`; then start it again"
+            ));
+    }
+    co_return Unit{};
+}
+
 void examine_records(Context& ctx, std::vector<rpc::FindingView>& findings)
 {
     for (const auto& [uuid, record] : ctx.book.records()) {
@@ -117,6 +140,8 @@ Answer<std::vector<rpc::FindingView>> examine(Context& ctx)
         for (const Leak& leak : *leaks)
             findings.push_back(finding("warning", "leak", leak.text, "`zl doctor --repair`"));
     examine_records(ctx, findings);
+    if (ctx.store.up())
+        static_cast<void>(co_await examine_nodes(ctx, findings));
     if (findings.empty())
         findings.push_back(finding("ok", "all", "nothing is wrong", ""));
     co_return findings;

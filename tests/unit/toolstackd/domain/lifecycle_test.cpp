@@ -63,6 +63,20 @@ TEST_F(Lifecycle, RepairRemovesWhatIsLeftOfADomainThatIsGone)
         EXPECT_THAT(path, ::testing::Not(::testing::HasSubstr("/77/")));
 }
 
+TEST_F(Lifecycle, DoctorNamesADomainThatXenstoreHasForgotten)
+{
+    h.change(create_request(small_config("web")));
+    const auto kept = h.world.nodes;
+    h.world.nodes.clear();
+    auto findings = h.run(h.layer->doctor());
+    ASSERT_TRUE(findings && *findings);
+    EXPECT_THAT(
+        (*findings)->front().text, ::testing::HasSubstr("web: xenstore has lost its nodes")
+    );
+    EXPECT_EQ(h.domain("web")->state, DomainState::running);
+    h.world.nodes = kept;
+}
+
 TEST_F(Lifecycle, ADeviceThatFailedIsAnEventWithItsReason)
 {
     h.change(create_request(small_config("web")));
