@@ -3,7 +3,9 @@
 #include "cli/commands/rows.hpp"
 #include "common/rpc/json.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <ostream>
 #include <thread>
@@ -15,7 +17,7 @@ constexpr Option kOptions[] = {
     {'f', "follow", "", "Go on with what comes (the default)"},
     {0, "no-follow", "", "Stop after what has happened so far"},
     {0, "since", "SEQ", "Begin after the event of that number"},
-    {0, "limit", "NUMBER", "With --no-follow: at most so many; default 1000"},
+    {0, "limit", "NUMBER", "With --no-follow: at most so many; default all"},
 };
 
 constexpr std::chrono::seconds kReconnectFor{30};
@@ -94,6 +96,22 @@ Outcome<Unit> follow(const Args& args, Session& session, std::optional<std::uint
     }
 }
 
+// What has happened after `since`, at most `limit` of it, asked for in the pages the daemon gives.
+Outcome<std::vector<rpc::EventView>>
+events_so_far(const Session& session, std::uint64_t since, std::uint64_t limit)
+{
+    constexpr std::uint64_t kPage = 1000;
+    std::vector<rpc::EventView> events;
+    for (;;) {
+        const std::uint64_t wanted = std::min(kPage, limit - events.size());
+        auto page = TRY(session.api.events(since, static_cast<std::uint32_t>(wanted)));
+        std::ranges::move(page.events, std::back_inserter(events));
+        if (page.events.size() < wanted || events.size() >= limit)
+            return events;
+        since = page.next;
+    }
+}
+
 Outcome<Unit> run(const Args& args, Session& session)
 {
     constexpr std::uint64_t kMost = 1ULL << 62;
@@ -102,9 +120,9 @@ Outcome<Unit> run(const Args& args, Session& session)
         since = TRY(args.number("since", 0, kMost));
     if (args.has("follow") || !args.has("no-follow"))
         return follow(args, session, since);
-    const auto limit = static_cast<std::uint32_t>(TRY(args.number("limit", 1000, 10000)));
+    const std::uint64_t limit = TRY(args.number("limit", kMost, kMost));
     Listing listing{columns(), {}, false};
-    for (const auto& event : TRY(session.api.events(since.value_or(0), limit)).events)
+    for (const auto& event : TRY(events_so_far(session, since.value_or(0), limit)))
         listing.rows.emplace_back(event_row(event));
     return session.show(args, listing);
 }

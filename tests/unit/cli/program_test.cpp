@@ -8,6 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace zocalo::cli {
@@ -176,6 +177,32 @@ TEST(Program, ListsInEveryFormat)
     const Ended wrong = run({"zl", "list", "-c", "colour"}, s);
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("there is no column colour"), std::string::npos);
+}
+
+TEST(Program, EventsSoFarAreFetchedPageByPage)
+{
+    std::vector<std::string> asked;
+    FakeDaemon daemon{[&](const std::string& request) {
+        asked.push_back(request.substr(0, request.find(" HTTP")));
+        const std::uint64_t first = asked.size() == 1 ? 1 : 1001;
+        boost::json::array events;
+        for (std::uint64_t seq = first; seq <= (asked.size() == 1 ? 1000U : 1002U); ++seq)
+            events.push_back(rpc::to_json(rpc::EventView{.seq = seq, .kind = "x", .body = {}}));
+        const std::uint64_t next = first + events.size() - 1;
+        return http_answer(
+            200, boost::json::serialize(boost::json::object{{"events", events}, {"next", next}})
+        );
+    }};
+    const Ended all =
+        run({"zl", "events", "--no-follow", "-o", "csv,noheader", "-c", "seq"},
+            daemon.socket_path());
+    EXPECT_EQ(std::ranges::count(all.out, '\n'), 1002) << all.err;
+    ASSERT_EQ(asked.size(), 2U);
+    EXPECT_NE(asked[1].find("since=1000"), std::string::npos) << asked[1];
+    asked.clear();
+    run({"zl", "events", "--no-follow", "--limit", "3"}, daemon.socket_path());
+    ASSERT_FALSE(asked.empty());
+    EXPECT_NE(asked[0].find("limit=3"), std::string::npos) << asked[0];
 }
 
 TEST(Program, ErrorsOfTheDaemonDecideTheExitStatus)
