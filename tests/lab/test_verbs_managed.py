@@ -83,7 +83,7 @@ def test_a_stopped_domain_is_renamed_and_configured(zl, defined):
 def test_after_a_power_cut_autostart_brings_the_domains_back_in_order(zl, xl, dom0, defined):
     first, second = defined("first"), defined("second", "pvh")
     defined("third")
-    transient = Guest(zl, "transient", "pv", memory=32).create("-p")
+    transient = Guest(zl, "transient", "pv").create("-p")
     zl("autostart", "first", "--order", 20, "--depends", "second")
     zl("autostart", "second", "--order", 10)
     zl("start", "second")
