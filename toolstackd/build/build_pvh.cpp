@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/xen-build/acpi_tables.hpp"
+#include "common/xen-build/cpu_topology.hpp"
 #include "common/xen-build/extents.hpp"
 #include "common/xen-build/pvh_start.hpp"
 #include "toolstackd/build/build_kinds.hpp"
@@ -98,6 +99,16 @@ Outcome<Unit> set_params(XenPort& port, DomId id, const BuiltDomain& built)
     return Unit{};
 }
 
+// What CPUID says of packages and cores, in step with the APIC ids.
+Outcome<Unit> set_topology(XenPort& port, DomId id)
+{
+    auto leaves = TRY(port.cpuid_leaves(id));
+    const std::size_t changed = xen::space_out_apic_ids(leaves);
+    if (changed == 0)
+        return Unit{};
+    return port.set_cpuid_leaves(id, std::span{leaves}.first(changed));
+}
+
 // Save records, as XEN_DOMCTL_sethvmcontext takes them: descriptor and body, one after the other.
 class Records {
   public:
@@ -174,6 +185,7 @@ Outcome<BuiltDomain> build_pvh(XenPort& port, const BuildInput& input)
         return cannot_build(input.spec, planned.error());
     const xen::PvhPlan& plan = *planned;
 
+    TRY(set_topology(port, input.id));
     TRY(port.set_memory_map(input.id, plan.memory_map()));
     TRY(populate(port, input, plan));
     BuiltDomain built = TRY(allocate_ports(port, input));

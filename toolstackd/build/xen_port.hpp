@@ -16,6 +16,7 @@
 #include <vector>
 
 struct vcpu_guest_context; // xen/arch-x86/xen.h
+struct xen_cpuid_leaf;     // the same
 
 namespace zocalo::toolstack {
 
@@ -78,6 +79,10 @@ class XenPort {
     virtual Outcome<Unit> set_vcpu_context(DomId id, const vcpu_guest_context& context) = 0;
     virtual Outcome<std::vector<std::byte>> hvm_context(DomId id) = 0;
     virtual Outcome<Unit> set_hvm_context(DomId id, std::span<std::byte> records) = 0;
+    // XEN_DOMCTL_get_cpu_policy: all CPUID leaves the guest would read. Writing some of them leaves
+    // the others as they are; only before the domain first runs.
+    virtual Outcome<std::vector<xen_cpuid_leaf>> cpuid_leaves(DomId id) = 0;
+    virtual Outcome<Unit> set_cpuid_leaves(DomId id, std::span<xen_cpuid_leaf> leaves) = 0;
     virtual Outcome<Unit> set_hvm_param(DomId id, std::uint32_t param, std::uint64_t value) = 0;
 };
 

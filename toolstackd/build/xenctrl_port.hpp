@@ -43,6 +43,8 @@ class XenctrlPort final : public XenPort {
     Outcome<Unit> set_vcpu_context(DomId id, const vcpu_guest_context& context) override;
     Outcome<std::vector<std::byte>> hvm_context(DomId id) override;
     Outcome<Unit> set_hvm_context(DomId id, std::span<std::byte> records) override;
+    Outcome<std::vector<xen_cpuid_leaf>> cpuid_leaves(DomId id) override;
+    Outcome<Unit> set_cpuid_leaves(DomId id, std::span<xen_cpuid_leaf> leaves) override;
     Outcome<Unit> set_hvm_param(DomId id, std::uint32_t param, std::uint64_t value) override;
 
   private:

@@ -125,6 +125,15 @@ TEST(BuildPvh, PopulatesOnDemandWhenThereIsRoomToBalloon)
     EXPECT_EQ(ram, (128u << 20) - 0x60000);
 }
 
+TEST(BuildPvh, CpuidSaysWhatTheApicIdsSay)
+{
+    BuiltGuest guest{true};
+    ASSERT_TRUE(guest.run());
+    ASSERT_EQ(guest.xen.leaves_set.size(), 1u) << "only what changed is written";
+    EXPECT_EQ(guest.xen.leaves_set[0].leaf, 1u);
+    EXPECT_EQ(guest.xen.leaves_set[0].b, 8u << 16);
+}
+
 TEST(BuildPvh, ReservesMemoryForItsPageTables)
 {
     BuiltGuest guest{true};

@@ -28,7 +28,12 @@ class FakeXen final : public toolstack::XenPort {
     std::uint64_t large_extents{~0ULL}; // how many extents above order 0 are to be had
     int fail_at{-1};                    // this call (counted from 0) fails
 
+    // Four logical processors a package, without gaps in their APIC ids.
+    std::vector<xen_cpuid_leaf> leaves{
+        {0, XEN_CPUID_NO_SUBLEAF, 13, 0, 0, 0}, {1, XEN_CPUID_NO_SUBLEAF, 0, 4u << 16, 0, 0}};
+
     // What happened
+    std::vector<xen_cpuid_leaf> leaves_set;
     std::vector<std::string> calls;
     std::map<std::uint64_t, std::uint64_t> frames;  // pfn or gfn → mfn
     std::map<std::uint64_t, Page> memory;           // by mfn; only pages that were written
@@ -171,6 +176,16 @@ class FakeXen final : public toolstack::XenPort {
     Outcome<Unit> set_hvm_context(DomId, std::span<std::byte> bytes) override
     {
         return note("set_hvm_context", records, {bytes.begin(), bytes.end()});
+    }
+    Outcome<std::vector<xen_cpuid_leaf>> cpuid_leaves(DomId) override
+    {
+        if (fails("cpuid_leaves"))
+            return broken();
+        return leaves;
+    }
+    Outcome<Unit> set_cpuid_leaves(DomId, std::span<xen_cpuid_leaf> list) override
+    {
+        return note("set_cpuid_leaves", leaves_set, {list.begin(), list.end()});
     }
     Outcome<Unit> set_hvm_param(DomId, std::uint32_t param, std::uint64_t value) override
     {
