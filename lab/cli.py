@@ -3,6 +3,7 @@
 import fcntl
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -29,6 +30,7 @@ def main(args) -> int:
             return 0
         options = chosen(args)
         qemu.check(options)
+        check_words(args)
         build_images(deb)
         return with_machine(args, Machine(options, deb))
     except LabTimeout as error:
@@ -49,6 +51,16 @@ def chosen(args) -> qemu.Options:
         gdb_port=args.port if args.verb == "gdb" else None)
 
 
+def check_words(args):
+    """Takes the `--` off the command and refuses what would only fail after a whole boot."""
+    words = getattr(args, "command", [])
+    args.command = words[1:] if words[:1] == ["--"] else words
+    if args.verb == "run" and not args.command:
+        raise LabError("run needs a command: ./dev lab run -- CMD…")
+    if not args.command and not os.isatty(0):
+        raise LabError(f"{args.verb} needs a terminal; use: ./dev lab run -i -- bash")
+
+
 def find_deb(args) -> Path | None:
     """The package to install: the one named, else the newest that `./dev deb` made, else none."""
     if args.no_deb:
@@ -67,6 +79,9 @@ def build_images(deb: Path | None):
     if os.geteuid() == 0:
         images.ensure(deb)
         return
+    if shutil.which("sudo") is None:
+        raise LabError("building the images needs root (mounts and chroot), and there is no sudo; "
+                       f"as root: XDG_CACHE_HOME={paths.cache().parent} ./dev lab images")
     print("lab: building images needs root: sudo python3 -m lab images", file=sys.stderr)
     command = ["sudo", "env", f"XDG_CACHE_HOME={paths.cache().parent}", f"PYTHONPATH={paths.TREE}",
                "PYTHONDONTWRITEBYTECODE=1", sys.executable, "-m", "lab", "images",
@@ -83,11 +98,7 @@ def with_machine(args, machine: Machine) -> int:
         machine.wait_up(1e9 if args.verb == "gdb" else args.boot_timeout)
         print(f"lab: dom0 is up after {time.monotonic() - machine.started:.1f} s "
               f"({machine.processor_seconds():.1f} s of processor time)", file=sys.stderr)
-        words = getattr(args, "command", [])
-        words = words[1:] if words[:1] == ["--"] else words
-        if args.verb == "run" and not words:
-            raise LabError("run needs a command: ./dev lab run -- CMD…")
-        status = run(args, machine, words) if words else shell(machine)
+        status = run(args, machine, args.command) if args.command else shell(machine)
         return status
     finally:
         if args.keep or (status != 0 and args.verb == "run"):
@@ -127,8 +138,6 @@ def _forward(command):
 
 def shell(machine: Machine) -> int:
     """An interactive root shell in dom0; ends with it."""
-    if not os.isatty(0):
-        raise LabError("shell needs a terminal; use: ./dev lab run -i -- bash")
     command = machine.start(["/bin/bash", "-l"], tty=True)
 
     def resize(*_):

@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.errors import LabError
+
 SOURCE = Path(__file__).resolve().parent
 TREE = SOURCE.parent
 KEPT_RUNS = 20
@@ -15,7 +17,11 @@ KEPT_RUNS = 20
 def cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     path = Path(base) / "zocalo"
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"cannot make the cache folder {path}: {error.strerror}; "
+                       "set XDG_CACHE_HOME to a folder of yours with 6 GB of room") from None
     return path
 
 

@@ -12,80 +12,101 @@ sys.path.insert(0, str(HERE.parent.parent))
 sys.path.insert(0, str(HERE))
 
 import svg  # noqa: E402
+import tiny_kernel  # noqa: E402
 from lab import cli, qemu  # noqa: E402
 from lab.errors import LabError  # noqa: E402
 from lab.machine import Machine  # noqa: E402
 
 GUESTS = "/var/lib/zocalo-lab/guests"
 WORK = "/var/lib/zocalo-lab/bench"
-LIMIT_S = 3600
+LIMIT_S = 5400
 TARGET = 10.0
+KINDS = {"plain": "no devices", "devices": "disk and vif", "linux": "Linux, disk, vif"}
+COLUMNS = ["verb", "tool", "guest", "n", "value"]
 
 
-def measure(count: int, memory_mib: int) -> list[dict]:
+def measure(count: int, memory_mib: int, icount: bool) -> list[dict]:
     class Deb:
         no_deb, deb = False, None
     deb = cli.find_deb(Deb)
     cli.build_images(deb)
-    with Machine(qemu.Options(memory_mib=memory_mib), deb) as machine:
+    options = qemu.Options(memory_mib=memory_mib, icount=icount, cpus=1 if icount else 2)
+    with Machine(options, deb) as machine:
         machine.wait_up()
+        machine.put(f"{WORK}/tiny", tiny_kernel.image())
         machine.put("/root/create_dom0.py", (HERE / "create_dom0.py").read_bytes())
         text = machine.must(["python3", "/root/create_dom0.py", str(count), WORK, GUESTS], LIMIT_S)
-    rows = csv.DictReader(io.StringIO("verb,tool,devices,n,seconds\n" + text))
-    return [{**row, "n": int(row["n"]), "seconds": float(row["seconds"])} for row in rows]
+    rows = csv.DictReader(io.StringIO(",".join(COLUMNS) + "\n" + text))
+    return [{**row, "n": int(row["n"]), "value": float(row["value"])} for row in rows]
 
 
-def pick(rows, verb, tool, devices) -> list[tuple[int, float]]:
-    return [(row["n"], row["seconds"]) for row in rows
-            if (row["verb"], row["tool"], row["devices"]) == (verb, tool, devices)]
+class Rows:
+    def __init__(self, rows: list[dict]):
+        self.rows = rows
+
+    def points(self, verb: str, tool: str, guest: str) -> list[tuple[int, float]]:
+        return sorted((row["n"], row["value"]) for row in self.rows
+                      if (row["verb"], row["tool"], row["guest"]) == (verb, tool, guest))
+
+    def median(self, verb: str, tool: str, guest: str) -> float:
+        return statistics.median(value for _, value in self.points(verb, tool, guest))
 
 
 def growth(points: list[tuple[int, float]]) -> float:
     """Median of the last fifth over the median of the first: 1.0 is flat."""
     part = max(1, len(points) // 5)
-    ordered = sorted(points)
-    return statistics.median(s for _, s in ordered[-part:]) / statistics.median(s for _, s in ordered[:part])
+    return statistics.median(v for _, v in points[-part:]) / statistics.median(v for _, v in points[:part])
 
 
-def table(rows: list[dict]):
-    print(f"{'what':34} {'zl ms':>9} {'xl ms':>9} {'xl/zl':>7} {'zl growth':>10} {'xl growth':>10}")
-    for devices in ("0", "1"):
+def table(rows: Rows, unit: str):
+    print(f"{'what':34} {'zl ' + unit:>9} {'xl ' + unit:>9} {'xl/zl':>7} {'zl growth':>10} {'xl growth':>10}")
+    for guest, label in KINDS.items():
         for verb in ("create", "list", "destroy"):
-            ours, theirs = pick(rows, verb, "zl", devices), pick(rows, verb, "xl", devices)
-            ours_ms, theirs_ms = (statistics.median(s for _, s in p) * 1000 for p in (ours, theirs))
-            what = f"{verb}, {'disk and vif' if devices == '1' else 'no devices'}"
-            print(f"{what:34} {ours_ms:9.1f} {theirs_ms:9.1f} {theirs_ms / ours_ms:7.1f}"
+            ours, theirs = (rows.points(verb, tool, guest) for tool in ("zl", "xl"))
+            ours_ms, theirs_ms = (rows.median(verb, tool, guest) * 1000 for tool in ("zl", "xl"))
+            print(f"{verb + ', ' + label:34} {ours_ms:9.1f} {theirs_ms:9.1f} {theirs_ms / ours_ms:7.1f}"
                   f" {growth(ours):10.2f} {growth(theirs):10.2f}")
-    for devices in ("0", "1"):
-        ours, theirs = (pick(rows, "xenstore-requests", tool, devices)[0][1] for tool in ("zl", "xl"))
-        what = f"xenstore requests, {'disk and vif' if devices == '1' else 'no devices'}"
-        print(f"{what:34} {ours:9.0f} {theirs:9.0f} {theirs / ours:7.1f}")
-    print(f"{'toolstackd: resident KiB':34} {pick(rows, 'daemon-rss-kib', 'zl', '0')[0][1]:9.0f}")
-    print(f"{'toolstackd: restart, ms':34} {pick(rows, 'daemon-restart', 'zl', '0')[0][1] * 1000:9.1f}")
+    for guest in ("plain", "devices"):
+        for verb in ("create requests", "destroy requests"):
+            ours, theirs = (rows.median(verb, tool, guest) for tool in ("zl", "xl"))
+            print(f"{'xenstore ' + verb + ', ' + KINDS[guest]:42} {ours:4.0f} {theirs:6.0f} {theirs / ours:7.1f}")
+    for label, verb, scale in (("create with a cold kernel", "create, cold kernel", 1000), ("daemon: restart", "daemon start", 1000)):
+        guest = "linux" if "cold" in verb else "none"
+        print(f"{label + ', ' + unit:34} {rows.median(verb, 'zl', guest) * scale:9.1f}")
+    print(f"{'an empty process, ' + unit:34} {rows.median('empty process', 'none', 'none') * 1000:9.1f}")
+    resident = [value for _, value in rows.points("daemon KiB", "zl", "none")]
+    print(f"{'daemon: resident KiB, before, after':34} {resident[0]:9.0f} {resident[-1]:9.0f}")
     print(f"(medians; targets: xl/zl at least {TARGET:g} for create and list, zl growth near 1)")
+
+
+def plot(rows: Rows, unit: str) -> str:
+    lines = {f"{tool} create, {KINDS[guest]}": [(n, s * 1000) for n, s in rows.points("create", tool, guest)]
+             for tool in ("zl", "xl") for guest in ("plain", "devices")}
+    return svg.chart("Creating the n-th domain", "domains of each tool", unit, lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench create", description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="domains of each tool at the most (default 50)")
-    parser.add_argument("--memory", type=int, default=3072 + 4096, help="MiB of the whole machine")
+    parser.add_argument("--memory", type=int, default=3456, help="MiB of the whole machine")
+    parser.add_argument("--icount", action="store_true", help="guest time counts instructions: 1 ms is a million")
     args = parser.parse_args()
     try:
-        rows = measure(args.count, args.memory)
+        rows = measure(args.count, args.memory, args.icount)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     out = HERE.parent.parent / "build/bench"
     out.mkdir(parents=True, exist_ok=True)
-    with (out / "create.csv").open("w") as file:
-        writer = csv.DictWriter(file, ["verb", "tool", "devices", "n", "seconds"])
+    name = "create-icount" if args.icount else "create"
+    unit = "Minstr" if args.icount else "ms"
+    with (out / f"{name}.csv").open("w") as file:
+        writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    lines = {f"{tool} create, {label}": sorted((n, s * 1000) for n, s in pick(rows, "create", tool, devices))
-             for tool in ("zl", "xl") for devices, label in (("0", "no devices"), ("1", "disk and vif"))}
-    (out / "create.svg").write_text(svg.chart("Creating the n-th domain", "domains of each tool", "ms", lines))
-    table(rows)
-    print(f"written: {out / 'create.csv'}, {out / 'create.svg'}")
+    (out / f"{name}.svg").write_text(plot(Rows(rows), unit))
+    table(Rows(rows), unit)
+    print(f"written: {out / name}.csv, {out / name}.svg")
     return 0
 
 

@@ -2,9 +2,11 @@
 """Runs in dom0: times zl and xl, alternating, while the number of domains grows. CSV rows on stdout.
 
 usage: create_dom0.py COUNT WORKDIR GUESTS
-Rows: verb,tool,devices,n,seconds (n: how many domains of that tool there are, this one included).
+WORKDIR holds `tiny`, a kernel of one page. Rows: verb,tool,guest,n,value (n: how many domains of that
+tool there are, this one included; value: seconds, or a count).
 """
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,95 +14,122 @@ from pathlib import Path
 
 TOOLS = ("zl", "xl")
 LIST_REPEATS = 3
+LINUX_COUNT = 3
+DAEMON_STARTS = 3
+
+HEAD = 'name = "{name}"\ntype = "pv"\nvcpus = 1\n'
+TINY = HEAD + 'kernel = "{work}/tiny"\nmemory = 12\n'
+DEVICES = 'disk = ["format=raw, vdev=xvda, access=rw, target={image}"]\nvif = ["bridge=xenbr0"]\n'
+LINUX = HEAD + 'kernel = "{guests}/vmlinuz"\nramdisk = "{guests}/mini-initrd.img"\nmemory = 128\n'
+CONFIGS = {"plain": TINY, "devices": TINY + DEVICES, "linux": LINUX + DEVICES}
 
 
 def run(*argv: str) -> float:
     """Runs a command to success; seconds it took."""
     start = time.monotonic()
-    done = subprocess.run(argv, capture_output=True, text=True)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     took = time.monotonic() - start
     if done.returncode != 0:
         sys.exit(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()}")
     return took
 
 
-def config(work: Path, guests: str, tool: str, n: int, devices: bool) -> str:
-    name = f"{tool}{n}"
-    lines = [f'name = "{name}"', 'type = "pv"', f'kernel = "{guests}/vmlinuz"',
-             f'ramdisk = "{guests}/mini-initrd.img"', "memory = 32", "vcpus = 1"]
-    if devices:
-        image = work / f"{name}.img"
+def text_of(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def row(verb: str, tool: str, guest: str, n: int, value: float):
+    print(f"{verb},{tool},{guest},{n},{value:.6f}", flush=True)
+
+
+class Bench:
+    def __init__(self, work: Path, guests: str):
+        self.work, self.guests = work, guests
+
+    def create(self, tool: str, n: int, guest: str) -> float:
+        name = f"{tool}{n}"
+        image = self.work / f"{name}.img"
         with image.open("wb") as file:
             file.truncate(16 << 20)
-        lines += [f'disk = ["format=raw, vdev=xvda, access=rw, target={image}"]', 'vif = ["bridge=xenbr0"]']
-    path = work / f"{name}.cfg"
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
+        path = self.work / f"{name}.cfg"
+        path.write_text(CONFIGS[guest].format(name=name, work=self.work, guests=self.guests, image=image))
+        # Paused where there is a real kernel: it would compete with what is measured.
+        return run(tool, "create", *(["-p"] if guest == "linux" else []), str(path))
 
+    def series(self, count: int, guest: str):
+        """One growing and shrinking population of both tools' domains."""
+        for n in range(1, count + 1):
+            # Who goes first alternates too, so that neither always finds the warmer cache.
+            for tool in TOOLS if n % 2 else reversed(TOOLS):
+                row("create", tool, guest, n, self.create(tool, n, guest))
+            if n in (1, count) or n % 10 == 0:
+                for _ in range(LIST_REPEATS):
+                    for tool in TOOLS:
+                        row("list", tool, guest, n, run(tool, "list"))
+        for n in range(count, 0, -1):
+            for tool in TOOLS if n % 2 else reversed(TOOLS):
+                row("destroy", tool, guest, n, run(tool, "destroy", f"{tool}{n}"))
 
-def row(verb: str, tool: str, devices: bool, n: int, seconds: float):
-    print(f"{verb},{tool},{int(devices)},{n},{seconds:.6f}", flush=True)
+    def requests(self, guest: str):
+        """Requests xenstored read from its socket during one create and one destroy; no machine changes that."""
+        for tool in TOOLS:
+            row("create requests", tool, guest, 1, self.traced(lambda: self.create(tool, 0, guest)))
+            row("destroy requests", tool, guest, 1, self.traced(lambda: run(tool, "destroy", f"{tool}0")))
 
+    def traced(self, action) -> int:
+        """xenstored reads the 16-byte head of each message by itself."""
+        trace = self.work / "trace"
+        process = subprocess.Popen(["strace", "-e", "trace=read", "-o", str(trace), "-p",
+                                    text_of("pidof", "-s", "xenstored").strip()], stderr=subprocess.PIPE, text=True)
+        if "attached" not in (said := process.stderr.readline()):
+            sys.exit(f"strace: {said}")
+        action()
+        time.sleep(1)  # what follows the answer belongs to it
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        return len(re.findall(r", 16\) += 16$", trace.read_text(errors="replace"), re.MULTILINE))
 
-def series(work: Path, guests: str, count: int, devices: bool):
-    """One growing and shrinking population of both tools' domains."""
-    for n in range(1, count + 1):
-        # Who goes first alternates too, so that neither always finds the warmer cache.
-        for tool in TOOLS if n % 2 else reversed(TOOLS):
-            file = config(work, guests, tool, n, devices)
-            row("create", tool, devices, n, run(tool, "create", "-p", "-q", file))
-        if n in (1, count) or n % 10 == 0:
-            for _ in range(LIST_REPEATS):
-                for tool in TOOLS:
-                    row("list", tool, devices, n, run(tool, "list"))
-    for n in range(count, 0, -1):
-        for tool in TOOLS if n % 2 else reversed(TOOLS):
-            row("destroy", tool, devices, n, run(tool, "destroy", f"{tool}{n}"))
-
-
-def zl_requests() -> int:
-    """The daemon's own count of xenstore requests."""
-    text = subprocess.run(["curl", "-s", "--unix-socket", "/run/zocalo/toolstackd.sock", "http://localhost/metrics"],
-                          capture_output=True, text=True, check=True).stdout
-    return int(float(re.search(r"^zocalo_xenstore_requests_total (\S+)", text, re.MULTILINE)[1]))
-
-
-def xenstore_requests(work: Path, guests: str, devices: bool):
-    """How many xenstore requests one create takes: a figure that no machine changes."""
-    file = config(work, guests, "zl", 0, devices)
-    before = zl_requests()
-    run("zl", "create", "-p", "-q", file)
-    row("xenstore-requests", "zl", devices, 1, zl_requests() - before)
-    run("zl", "destroy", "zl0")
-    file = config(work, guests, "xl", 0, devices)
-    trace = work / "trace"
-    run("strace", "-f", "-yy", "-e", "trace=write,writev,sendmsg,sendto", "-o", str(trace), "xl", "create", "-p", "-q", file)
-    # libxenstore sends each message's 16-byte head by itself.
-    heads = [line for line in trace.read_text(errors="replace").splitlines()
-             if "xenstore" in line.split("=")[0] and re.search(r"= 16$", line)]
-    row("xenstore-requests", "xl", devices, 1, len(heads))
-    run("xl", "destroy", "xl0")
+    def cold_kernel(self):
+        """The first use of a kernel file: it is unpacked. xl unpacks it each time."""
+        copy = self.work / "vmlinuz"
+        copy.write_bytes(Path(self.guests, "vmlinuz").read_bytes() + b"\0")
+        path = self.work / "cold.cfg"
+        text = LINUX.format(name="cold", guests=self.guests)
+        path.write_text(text.replace(f"{self.guests}/vmlinuz", str(copy)))
+        row("create, cold kernel", "zl", "linux", 1, run("zl", "create", "-p", str(path)))
+        run("zl", "destroy", "cold")
 
 
 def footprint():
-    pid = subprocess.run(["systemctl", "show", "-P", "MainPID", "toolstackd"], capture_output=True, text=True).stdout.strip()
-    rss = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]
-    row("daemon-rss-kib", "zl", False, 0, int(rss))
-    start = time.monotonic()
-    run("systemctl", "restart", "toolstackd")
-    row("daemon-restart", "zl", False, 0, time.monotonic() - start)
+    for _ in range(DAEMON_STARTS):
+        start = time.monotonic()
+        run("systemctl", "restart", "toolstackd")
+        row("daemon start", "zl", "none", 0, time.monotonic() - start)
+        start = time.monotonic()
+        run("zl", "list")
+        row("first list", "zl", "none", 0, time.monotonic() - start)
+    row("daemon KiB", "zl", "none", 0, resident())
+
+
+def resident() -> int:
+    pid = text_of("systemctl", "show", "-P", "MainPID", "toolstackd").strip()
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
 
 
 def main():
     count, work, guests = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    work.mkdir(parents=True, exist_ok=True)
-    run(*f"ip link add xenbr0 type bridge forward_delay 0".split())
-    run(*f"ip link set xenbr0 up".split())
-    run("zl", "list")
-    for devices in (False, True):
-        series(work, guests, count, devices)
-        xenstore_requests(work, guests, devices)
+    run(*"ip link add xenbr0 type bridge forward_delay 0".split())
+    run(*"ip link set xenbr0 up".split())
+    bench = Bench(work, guests)
     footprint()
+    for _ in range(5):
+        row("empty process", "none", "none", 0, run("/bin/true"))
+    bench.cold_kernel()
+    for guest in ("plain", "devices"):
+        bench.series(count, guest)
+        bench.requests(guest)
+    row("daemon KiB", "zl", "none", count, resident())
+    bench.series(min(count, LINUX_COUNT), "linux")
 
 
 main()
