@@ -61,6 +61,23 @@ Error name_taken(const std::string& name)
         Code::conflict, "there is a domain \"" + name + "\" already", "choose another name"};
 }
 
+// `all` is Xen's whole list.
+Answer<Unit>
+check_against(Context& ctx, const std::vector<LiveDomain>& all, const std::string& name)
+{
+    ctx.foreign_names.keep(all);
+    for (const LiveDomain& live : all) {
+        if (is_ours(ctx, live))
+            continue;
+        auto taken = co_await ctx.foreign_names.of(live);
+        if (!taken)
+            co_return taken.error();
+        if (*taken == name)
+            co_return name_taken(name);
+    }
+    co_return Unit{};
+}
+
 Answer<Unit> check_identity(Context& ctx, const DomainRow& domain)
 {
     if (ctx.book.by_name(domain.name))
@@ -78,7 +95,7 @@ Answer<Unit> check_identity(Context& ctx, const DomainRow& domain)
                 "domain " + std::to_string(live.domid.value) + " of another toolstack has uuid " +
                     rpc::text(domain.uuid),
                 "adopt it, or choose another uuid"};
-    co_return co_await check_foreign_names(ctx, domain.name);
+    co_return co_await check_against(ctx, *all, domain.name);
 }
 
 Outcome<DomainRow> domain_row(Context& ctx, rpc::CreateBody body)
@@ -128,16 +145,7 @@ Answer<Unit> check_foreign_names(Context& ctx, const std::string& name)
     auto all = co_await ctx.hv.list();
     if (!all)
         co_return all.error();
-    for (const LiveDomain& live : *all) {
-        if (is_ours(ctx, live))
-            continue;
-        auto taken = co_await foreign_name(ctx, live.domid);
-        if (!taken)
-            co_return taken.error();
-        if (*taken == name)
-            co_return name_taken(name);
-    }
-    co_return Unit{};
+    co_return co_await check_against(ctx, *all, name);
 }
 
 Answer<Unit> admit_create(Context& ctx, Batch& batch, const boost::json::object& args)

@@ -14,7 +14,7 @@ Context::Context(
 )
     : executor{std::move(the_executor)}, hv{world.hv}, store{world.store}, devices{world.devices},
       consoles{world.consoles}, db{database}, clock{the_clock}, settings{std::move(the_settings)},
-      changed{executor}, reserving{executor}, tasks{executor}
+      foreign_names{store}, changed{executor}, reserving{executor}, tasks{executor}
 {
 }
 

@@ -6,6 +6,7 @@
 #include "toolstackd/console/consoles.hpp"
 #include "toolstackd/domain/book.hpp"
 #include "toolstackd/domain/clock.hpp"
+#include "toolstackd/domain/foreign_names.hpp"
 #include "toolstackd/domain/settings.hpp"
 #include "toolstackd/domain/signal.hpp"
 #include "toolstackd/sys/task_scope.hpp"
@@ -47,6 +48,7 @@ struct Context {
     Clock& clock;
     Settings settings;
     Book book;
+    ForeignNames foreign_names;
     Signal changed;  // the book changed, or an operation's progress
     Mutex reserving; // names, disks, MACs and memory are promised under it
     TaskScope tasks;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/domain/refs.hpp"
 
-#include "toolstackd/domain/tree.hpp"
-
 #include <algorithm>
 #include <charconv>
 
@@ -50,7 +48,7 @@ Answer<Target> find_foreign(Context& ctx, std::string ref, std::vector<Target> m
         const bool by_number = domid && live.domid.value == *domid;
         const bool by_uuid = !domid && ref.size() >= kShortestPrefix &&
                              rpc::text(live.handle).starts_with(lower(ref));
-        auto name = co_await foreign_name(ctx, live.domid);
+        auto name = co_await ctx.foreign_names.of(live);
         if (!name && !by_number && !by_uuid)
             continue;
         if (by_number || by_uuid || *name == ref)
@@ -75,14 +73,6 @@ bool is_ours(const Context& ctx, const LiveDomain& live)
     const bool unsure = !record->clean && (phase == Phase::starting || phase == Phase::building ||
                                            phase == Phase::ending);
     return record->instance.domid == live.domid.value || unsure;
-}
-
-Answer<std::string> foreign_name(Context& ctx, DomId domid)
-{
-    auto name = co_await ctx.store.read(domain_path(domid) + "/name");
-    if (!name)
-        co_return name.error();
-    co_return name->value_or("");
 }
 
 Answer<Target> find_target(Context& ctx, const std::string& ref)

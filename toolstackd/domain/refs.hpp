@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Refs: which domain a person means by a name, a domid, a uuid or the unique beginning of one.
-// Ours are found in the book; others' names are read from xenstore.
+// Ours are found in the book; others' names are xenstore's.
 #pragma once
 
 #include "toolstackd/domain/context.hpp"
@@ -15,9 +15,6 @@ struct Target {
 };
 
 Answer<Target> find_target(Context& ctx, const std::string& ref);
-
-// The name another toolstack gave a domain; empty when xenstore has none.
-Answer<std::string> foreign_name(Context& ctx, DomId domid);
 
 // Whether Xen's row belongs to one of our records, as its recorded instance.
 bool is_ours(const Context& ctx, const LiveDomain& live);

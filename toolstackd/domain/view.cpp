@@ -88,7 +88,7 @@ std::optional<LiveDomain> row_of(const Record& record, const std::vector<LiveDom
 
 Answer<rpc::DomainView> foreign_detail(Context& ctx, LiveDomain live)
 {
-    auto name = co_await foreign_name(ctx, live.domid);
+    auto name = co_await ctx.foreign_names.of(live);
     co_return foreign_view(live, name ? *name : "");
 }
 
@@ -179,6 +179,8 @@ Answer<std::vector<rpc::DomainView>> all_domains(Context& ctx)
             live = found->second;
         views.push_back(view_of(ctx, record, live, unknown));
     }
+    if (all)
+        ctx.foreign_names.keep(rows);
     for (const LiveDomain& live : rows) {
         if (is_ours(ctx, live))
             continue;

@@ -39,6 +39,7 @@ class FakeStore final : public Store {
         co_await world_.pass_time();
         if (!world_.store_up)
             co_return away();
+        ++world_.requests;
         const auto found = world_.nodes.find(path);
         std::optional<std::string> value;
         if (found != world_.nodes.end())
