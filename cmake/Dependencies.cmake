@@ -2,6 +2,7 @@
 # Third-party libraries, all Debian 12 packages; `./dev` installs them. Why each: docs/decisions/.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+set(Boost_USE_STATIC_LIBS ON) # see zocalo_quick_start in Flags.cmake
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(GTest REQUIRED)
 find_package(SQLite3 REQUIRED)

@@ -53,6 +53,14 @@ function(zocalo_add_logic name)
   target_link_libraries(${name}.freestanding PUBLIC zocalo_freestanding)
 endfunction()
 
+# For programs that are started often and live shortly, or whose start somebody waits for: four fifths of what
+# `zl list` executed was the dynamic linker looking up libstdc++'s symbols (docs/decisions/020).
+function(zocalo_quick_start target)
+  if(NOT ZOCALO_SANITIZE)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
+endfunction()
+
 # A unit test program: its sources are tests; further arguments after LINK are the libraries under test.
 function(zocalo_add_unit_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
