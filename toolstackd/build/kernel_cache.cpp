@@ -137,6 +137,34 @@ std::optional<CachedFile> open_cached(const fs::path& folder, const std::string&
     return CachedFile{std::move(file), std::move(*bytes)};
 }
 
+std::optional<FileIdentity> identity_of_open(int file)
+{
+    struct stat info {};
+    if (::fstat(file, &info) != 0)
+        return std::nullopt;
+    return identity_of(info);
+}
+
+std::optional<MappedFile> map_cached(const fs::path& folder, const KernelRecord& record)
+{
+    const fs::path path = folder / (record.digest + kSuffix);
+    UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (!file || identity_of_open(file.get()) != record.unpacked ||
+        record.unpacked.size < sizeof(Trailer))
+        return std::nullopt;
+    const std::size_t size = record.unpacked.size;
+    void* base = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (base == MAP_FAILED)
+        return std::nullopt;
+    MappedFile mapped;
+    mapped.file = std::move(file);
+    mapped.memory = {static_cast<const std::byte*>(base), [base, size](const std::byte*) {
+                         ::munmap(base, size);
+                     }};
+    mapped.bytes = {mapped.memory.get(), size - sizeof(Trailer)};
+    return mapped;
+}
+
 Outcome<UniqueFd> store_cached(
     const fs::path& folder,
     const std::string& digest,

@@ -5,9 +5,11 @@
 
 #include "common/error/error.hpp"
 #include "common/posix/unique_fd.hpp"
+#include "toolstackd/build/kernel_records.hpp"
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +28,18 @@ struct CachedFile {
 // The file of that digest, or nothing when it is missing or damaged.
 std::optional<CachedFile>
 open_cached(const std::filesystem::path& folder, const std::string& digest);
+
+// The same file without reading it, if it still is the one that was found good; mapped to be looked
+// at.
+struct MappedFile {
+    UniqueFd file;
+    std::shared_ptr<const std::byte> memory; // unmapped with the last owner
+    std::span<const std::byte> bytes;        // without the trailer
+};
+std::optional<MappedFile>
+map_cached(const std::filesystem::path& folder, const KernelRecord& record);
+// Who the file is now.
+std::optional<FileIdentity> identity_of_open(int file);
 
 // Writes it (temporary file, fsync, rename, fsync of the folder) and opens it for reading.
 // Afterwards the folder holds at most `keep` files: the most recently written.

@@ -18,11 +18,6 @@ Error about(const std::string& path, Error error)
     return error;
 }
 
-std::int64_t nanoseconds(const timespec& t)
-{
-    return t.tv_sec * 1'000'000'000 + t.tv_nsec;
-}
-
 } // namespace
 
 Error cannot_open(std::string_view what, const std::string& path, int errno_value)
@@ -41,7 +36,7 @@ Outcome<Unit> Kernel::read(std::uint64_t offset, std::span<std::byte> out) const
     return read_exactly(file_.get(), offset, out);
 }
 
-std::shared_ptr<KernelStore::Entry> KernelStore::entry_of(const Identity& identity)
+std::shared_ptr<KernelStore::Entry> KernelStore::entry_of(const FileIdentity& identity)
 {
     const std::lock_guard lock{mutex_};
     const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
@@ -59,8 +54,29 @@ std::shared_ptr<KernelStore::Entry> KernelStore::entry_of(const Identity& identi
     return entry;
 }
 
+std::shared_ptr<const Kernel> KernelStore::recall(const FileIdentity& packed) const
+{
+    const auto record = folder_.empty() ? std::nullopt : recall_kernel(folder_, packed);
+    auto mapped = record ? map_cached(folder_, *record) : std::nullopt;
+    if (!mapped)
+        return nullptr;
+    const auto image = xen::parse_kernel(mapped->bytes);
+    return image ? std::make_shared<const Kernel>(std::move(mapped->file), *image) : nullptr;
+}
+
+void KernelStore::remember(const FileIdentity& packed, const std::string& digest, int unpacked)
+    const
+{
+    const auto entry = identity_of_open(unpacked);
+    if (entry && is_settled(packed, settled_) && is_settled(*entry, settled_))
+        remember_kernel(folder_, packed, {digest, *entry});
+}
+
 Outcome<std::shared_ptr<const Kernel>> KernelStore::load_file(const std::string& path, int file)
 {
+    const auto identity = identity_of_open(file);
+    if (auto known = identity ? recall(*identity) : nullptr)
+        return known;
     auto packed = read_whole(file, kMaxPacked);
     if (!packed)
         return about(path, packed.error());
@@ -85,6 +101,8 @@ Outcome<std::shared_ptr<const Kernel>> KernelStore::load_file(const std::string&
         if (!stored)
             return about(path, stored.error());
         unpacked.file = std::move(*stored);
+    } else if (identity) {
+        remember(*identity, digest, unpacked.file.get());
     }
     return std::shared_ptr<const Kernel>{
         std::make_shared<const Kernel>(std::move(unpacked.file), *image)};
@@ -97,13 +115,7 @@ Outcome<std::shared_ptr<const Kernel>> KernelStore::load(const std::string& path
     struct stat info {};
     if (!file || ::fstat(file.get(), &info) != 0)
         return cannot_open("kernel", path, errno);
-    const auto entry = entry_of(
-        {info.st_dev,
-         info.st_ino,
-         static_cast<std::uint64_t>(info.st_size),
-         nanoseconds(info.st_mtim),
-         nanoseconds(info.st_ctim)}
-    );
+    const auto entry = entry_of(identity_of(info));
     const std::lock_guard lock{entry->loading};
     if (!entry->kernel)
         entry->kernel = TRY(load_file(path, file.get()));

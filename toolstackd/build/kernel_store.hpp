@@ -8,7 +8,9 @@
 #include "common/error/error.hpp"
 #include "common/posix/unique_fd.hpp"
 #include "common/xen-build/kernel_image.hpp"
+#include "toolstackd/build/kernel_records.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -45,28 +47,33 @@ class KernelStore {
     static constexpr std::size_t kMaxCached = 16;               // files kept in the folder
 
     // `folder` is made when missing (one level); empty: cache in this process only.
-    explicit KernelStore(std::filesystem::path folder) : folder_{std::move(folder)} {}
+    // Files younger than `settled` are read again by the next process.
+    explicit KernelStore(
+        std::filesystem::path folder, std::chrono::nanoseconds settled = std::chrono::seconds{2}
+    )
+        : folder_{std::move(folder)}, settled_{settled}
+    {
+    }
 
     // Thread-safe. Two callers with the same new kernel unpack it once.
     Outcome<std::shared_ptr<const Kernel>> load(const std::string& path);
 
   private:
-    // Who a file was when we read it; a change of content changes at least one.
-    struct Identity {
-        std::uint64_t device{}, inode{}, size{};
-        std::int64_t modified_ns{}, changed_ns{};
-        friend bool operator==(const Identity&, const Identity&) = default;
-    };
     struct Entry {
-        Identity identity;
+        FileIdentity identity;
         std::mutex loading;
         std::shared_ptr<const Kernel> kernel;
     };
 
-    std::shared_ptr<Entry> entry_of(const Identity& identity);
+    std::shared_ptr<Entry> entry_of(const FileIdentity& identity);
+    // Without reading the file, when its entry in the folder is known and unchanged.
+    std::shared_ptr<const Kernel> recall(const FileIdentity& packed) const;
     Outcome<std::shared_ptr<const Kernel>> load_file(const std::string& path, int file);
+    // Afterwards recall() finds it, unless one of the files is too young to be told apart.
+    void remember(const FileIdentity& packed, const std::string& digest, int unpacked) const;
 
     std::filesystem::path folder_;
+    std::chrono::nanoseconds settled_;
     std::mutex mutex_;
     std::list<std::shared_ptr<Entry>> entries_; // most recently used first
 };

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/toolstackd/build/packer.hpp"
 #include "tests/unit/toolstackd/build/scratch.hpp"
+#include "toolstackd/build/kernel_cache.hpp"
 #include "toolstackd/build/kernel_store.hpp"
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
 #include <sys/stat.h>
 #include <thread>
 
@@ -18,7 +21,8 @@ std::vector<fs::path> files_in(const fs::path& folder)
 {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator{folder})
-        files.push_back(entry.path());
+        if (entry.is_regular_file())
+            files.push_back(entry.path());
     return files;
 }
 
@@ -70,6 +74,50 @@ TEST_F(KernelStoreTest, ANewProcessUsesTheCachedFile)
     ASSERT_TRUE(kernel);
     EXPECT_EQ(contents(**kernel, elf_.size()), elf_);
     EXPECT_EQ(fs::last_write_time(file), written);
+}
+
+// How it is known that a record is believed: it is made to lie.
+TEST_F(KernelStoreTest, AnUnchangedKernelIsNotReadAgainByTheNextProcess)
+{
+    using namespace std::chrono_literals;
+    ASSERT_TRUE((KernelStore{cache_, 0s}.load(path_)));
+    ElfSpec spec = linux_like();
+    spec.segments[0].content[5] = std::byte{0x99};
+    const Bytes other = make_elf(spec);
+    const std::string digest = digest_of(other);
+    auto stored = store_cached(cache_, digest, other, 16);
+    ASSERT_TRUE(stored);
+    struct stat info {};
+    ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+    remember_kernel(cache_, identity_of(info), {digest, *identity_of_open(stored->get())});
+    const auto believed = KernelStore{cache_, 0s}.load(path_);
+    ASSERT_TRUE(believed);
+    EXPECT_EQ(contents(**believed, other.size()), other);
+    // The entry changes: the record is old, and the kernel is read as if there were none.
+    fs::resize_file(cache_ / (digest + ".elf"), 100);
+    const auto read = KernelStore{cache_, 0s}.load(path_);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(contents(**read, elf_.size()), elf_);
+}
+
+TEST_F(KernelStoreTest, AYoungFileIsNotRemembered)
+{
+    ASSERT_TRUE(KernelStore{cache_}.load(path_));
+    EXPECT_FALSE(fs::exists(cache_ / "by-file"));
+    ASSERT_TRUE((KernelStore{cache_, std::chrono::seconds{0}}.load(path_)));
+    EXPECT_EQ(files_in(cache_ / "by-file").size(), 1u);
+}
+
+TEST_F(KernelStoreTest, ADamagedRecordOnlyCostsTheReading)
+{
+    const auto none = std::chrono::seconds{0};
+    ASSERT_TRUE((KernelStore{cache_, none}.load(path_)));
+    for (const char* text : {"", "x", "../../etc/passwd 1 2 3 4 5", "0123 1 2 3"}) {
+        std::ofstream{files_in(cache_ / "by-file").at(0)} << text;
+        const auto kernel = KernelStore{cache_, none}.load(path_);
+        ASSERT_TRUE(kernel) << text;
+        EXPECT_EQ(contents(**kernel, elf_.size()), elf_);
+    }
 }
 
 TEST_F(KernelStoreTest, NoticesDamageInTheCacheAndRepairsIt)
