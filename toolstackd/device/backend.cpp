@@ -57,6 +57,25 @@ Answer<Unit> Backend::open(bool may_start)
     auto attached = co_await attach();
     if (attached || !may_start || attached.error().code != Code::unreachable)
         co_return attached;
+    auto started = co_await start();
+    if (!started)
+        co_return started;
+    co_return co_await attach();
+}
+
+Answer<Unit> Backend::summon()
+{
+    const auto self = shared_from_this();
+    if (client_)
+        co_return Unit{};
+    auto attached = co_await attach();
+    if (attached || attached.error().code != Code::unreachable)
+        co_return attached;
+    co_return co_await start();
+}
+
+Answer<Unit> Backend::start()
+{
     failpoint("backend.start:before");
     std::function<Outcome<Unit>()> work = [launcher = launcher_, u = uuid_, k = kind_, d = domid_] {
         return launcher->start(u, k, d);
@@ -64,9 +83,7 @@ Answer<Unit> Backend::open(bool may_start)
     auto started =
         co_await within<Unit>(executor_, pool_, kStartLimit, "starting a backend", std::move(work));
     failpoint("backend.start:after");
-    if (!started)
-        co_return started;
-    co_return co_await attach();
+    co_return started;
 }
 
 // Connects, says hello and asks what is there.

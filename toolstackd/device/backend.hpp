@@ -41,6 +41,9 @@ class Backend : public std::enable_shared_from_this<Backend> {
     // Connected afterwards: to the process that is there, else, if `may_start`, to a new one.
     // Code::unreachable when there is none and none may be started.
     Answer<Unit> open(bool may_start);
+    // Starts the process if there is none, without waiting until it answers: open() does. Several
+    // backends come up beside one another this way.
+    Answer<Unit> summon();
     // Devices the process has, as of the last open() and add/remove since.
     const backend::Device* device(backend::DeviceId id) const;
 
@@ -53,6 +56,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
     Answer<Unit> end();
 
   private:
+    Answer<Unit> start();
     Answer<Unit> attach();
     void take(backend::Ready ready);
     void closed();

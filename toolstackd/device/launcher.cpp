@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/launcher.hpp"
 
-#include "toolstackd/device/scope.hpp"
-#include "toolstackd/sys/log.hpp"
-
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -225,15 +222,34 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
     {
         const std::lock_guard lock(mutex_);
         children_.push_back(pid);
+        processes_[{uuid, kind}].push_back(pid);
     }
-    if (!options_.scopes)
-        return Unit{};
-    const std::string scope = std::string("zocalo-") +
-                              (kind == DeviceKind::disk ? "blk-" : "net-") + rpc::text(uuid) +
-                              ".scope";
-    if (auto moved = move_to_scope(scope, pid, mark(uuid, kind)); !moved)
-        log_warning("backend stays in the daemon's control group: " + describe(moved.error()));
+    give_scope({uuid, kind}, pid);
     return Unit{};
+}
+
+void ProcessLauncher::give_scope(const Mark& owner, pid_t pid)
+{
+    if (!options_.scopes)
+        return;
+    const auto& [uuid, kind] = owner;
+    const std::string prefix = kind == DeviceKind::disk ? "zocalo-blk-" : "zocalo-net-";
+    scopes_.move(prefix + rpc::text(uuid) + ".scope", pid, mark(uuid, kind));
+}
+
+Outcome<std::vector<pid_t>> ProcessLauncher::known(const Mark& owner)
+{
+    const std::lock_guard lock(mutex_);
+    if (!searched_) {
+        for (const DeviceRemains::Process& process : TRY(find())) {
+            processes_[{process.uuid, process.kind}].push_back(process.pid);
+            if (in_our_group(process.pid)) // the daemon died before it had moved
+                give_scope({process.uuid, process.kind}, process.pid);
+        }
+        searched_ = true;
+    }
+    const auto found = processes_.find(owner);
+    return found == processes_.end() ? std::vector<pid_t>{} : found->second;
 }
 
 Outcome<UniqueFd> ProcessLauncher::connect(const rpc::Uuid& uuid, DeviceKind kind)
@@ -252,31 +268,31 @@ Outcome<UniqueFd> ProcessLauncher::connect(const rpc::Uuid& uuid, DeviceKind kin
 Outcome<Unit>
 ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace)
 {
-    for (const DeviceRemains::Process& process : TRY(find())) {
-        if (process.uuid != uuid || process.kind != kind)
-            continue;
-        const UniqueFd pidfd = pidfd_of(process.pid);
-        // Looked at again: the number may have got a new owner before pidfd_open.
-        if (!pidfd || !marked_process(std::to_string(process.pid), options_.uid))
+    for (const pid_t pid : TRY(known({uuid, kind}))) {
+        const UniqueFd pidfd = pidfd_of(pid);
+        // Looked at again: the number may have got a new owner since.
+        const auto process = marked_process(std::to_string(pid), options_.uid);
+        if (!pidfd || !process || process->uuid != uuid || process->kind != kind)
             continue;
         if (!wait_end(pidfd, grace)) {
             ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
             if (!wait_end(pidfd, std::chrono::seconds{10}))
                 return Error{
                     Code::timeout,
-                    "backend process " + std::to_string(process.pid) + " does not die",
+                    "backend process " + std::to_string(pid) + " does not die",
                     "it waits for storage; look at `dmesg`"};
         }
     }
-    reap();
+    forget({uuid, kind});
     ::unlink(socket_path(uuid, kind).c_str());
     return Unit{};
 }
 
 // Children of ours leave their status behind; those of an earlier daemon are init's.
-void ProcessLauncher::reap()
+void ProcessLauncher::forget(const Mark& owner)
 {
     const std::lock_guard lock(mutex_);
+    processes_.erase(owner);
     std::erase_if(children_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
 }
 

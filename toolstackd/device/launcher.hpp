@@ -6,13 +6,16 @@
 
 #include "common/posix/unique_fd.hpp"
 #include "toolstackd/device/devices.hpp"
+#include "toolstackd/device/scope.hpp"
 
 #include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace zocalo::toolstack {
@@ -56,11 +59,20 @@ class ProcessLauncher final : public BackendLauncher {
     Outcome<UniqueFd> listen(const std::string& path) const;
     std::string program(DeviceKind kind) const;
 
-    void reap();
+    using Mark = std::pair<rpc::Uuid, DeviceKind>;
+
+    // The processes of that mark. /proc is searched for those of an earlier daemon the first time
+    // only: later ones are ours, and a search costs more the more domains there are.
+    Outcome<std::vector<pid_t>> known(const Mark& mark);
+    void give_scope(const Mark& mark, pid_t pid);
+    void forget(const Mark& mark); // after its end
 
     LauncherOptions options_;
-    std::mutex mutex_;
+    std::mutex mutex_; // guards what follows
+    bool searched_{};
+    std::map<Mark, std::vector<pid_t>> processes_;
     std::vector<pid_t> children_; // not reaped yet
+    Scopes scopes_;
 };
 
 } // namespace zocalo::toolstack

@@ -1,38 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/scope.hpp"
 
+#include "common/error/error.hpp"
+#include "toolstackd/sys/log.hpp"
+
+#include <boost/asio/post.hpp>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
 #include <cstdint>
-#include <memory>
+#include <fstream>
+#include <utility>
 
 namespace zocalo::toolstack {
 namespace {
-
-struct CloseBus {
-    void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
-};
 
 struct FreeError {
     sd_bus_error error = SD_BUS_ERROR_NULL;
     ~FreeError() { sd_bus_error_free(&error); }
 };
 
-} // namespace
-
-Outcome<Unit> move_to_scope(const std::string& unit, pid_t pid, const std::string& description)
+Outcome<sd_bus*> open_bus()
 {
-    if (sd_booted() <= 0)
-        return Error{Code::unsupported, "systemd does not run here", {}};
-    sd_bus* raw = nullptr;
-    if (const int rc = sd_bus_open_system(&raw); rc < 0)
+    sd_bus* bus = nullptr;
+    if (const int rc = sd_bus_open_system(&bus); rc < 0)
         return system_error("cannot reach systemd", -rc);
-    const std::unique_ptr<sd_bus, CloseBus> bus(raw);
-    sd_bus_set_method_call_timeout(bus.get(), 5'000'000);
+    sd_bus_set_method_call_timeout(bus, 5'000'000);
+    return bus;
+}
+
+Outcome<Unit>
+start_scope(sd_bus* bus, const std::string& unit, pid_t pid, const std::string& description)
+{
     FreeError failure;
     const int rc = sd_bus_call_method(
-        bus.get(),
+        bus,
         "org.freedesktop.systemd1",
         "/org/freedesktop/systemd1",
         "org.freedesktop.systemd1.Manager",
@@ -65,6 +67,53 @@ Outcome<Unit> move_to_scope(const std::string& unit, pid_t pid, const std::strin
                 (failure.error.message != nullptr ? failure.error.message : "no answer"),
             {}};
     return Unit{};
+}
+
+std::string group_of(const std::string& pid)
+{
+    std::ifstream file("/proc/" + pid + "/cgroup");
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+} // namespace
+
+void Scopes::CloseBus::operator()(sd_bus* bus) const
+{
+    sd_bus_flush_close_unref(bus);
+}
+
+Scopes::Scopes() = default;
+
+Scopes::~Scopes()
+{
+    thread_.join();
+}
+
+void Scopes::move(std::string unit, pid_t pid, std::string description)
+{
+    if (sd_booted() <= 0)
+        return;
+    auto work = [this, unit = std::move(unit), pid, description = std::move(description)] {
+        if (!bus_ || sd_bus_is_open(bus_.get()) <= 0) {
+            auto opened = open_bus();
+            if (!opened)
+                return log_warning("no scope for " + description + ": " + describe(opened.error()));
+            bus_.reset(*opened);
+        }
+        if (auto moved = start_scope(bus_.get(), unit, pid, description); !moved) {
+            bus_.reset(); // the next one tries a new connection
+            log_warning("no scope for " + description + ": " + describe(moved.error()));
+        }
+    };
+    boost::asio::post(thread_, std::move(work));
+}
+
+bool in_our_group(pid_t pid)
+{
+    const std::string ours = group_of("self");
+    return !ours.empty() && ours == group_of(std::to_string(pid));
 }
 
 } // namespace zocalo::toolstack

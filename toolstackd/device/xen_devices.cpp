@@ -13,6 +13,7 @@
 #include <boost/asio/detached.hpp>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace zocalo::toolstack {
@@ -99,8 +100,7 @@ std::shared_ptr<Session> XenDevices::session_of(const rpc::Uuid& uuid, DeviceKey
     return session == domain->second.sessions.end() ? nullptr : session->second;
 }
 
-Answer<std::shared_ptr<Backend>>
-XenDevices::backend_of(DeviceOwner owner, DeviceKind kind, bool may_start)
+std::shared_ptr<Backend> XenDevices::slot_of(const DeviceOwner& owner, DeviceKind kind)
 {
     std::shared_ptr<Backend>& slot = domain_of(owner).backends[kind];
     if (!slot) {
@@ -113,7 +113,13 @@ XenDevices::backend_of(DeviceOwner owner, DeviceKind kind, bool may_start)
              [this, uuid = owner.uuid, kind](const std::string& why) { lost(uuid, kind, why); }}
         );
     }
-    const std::shared_ptr<Backend> backend = slot;
+    return slot;
+}
+
+Answer<std::shared_ptr<Backend>>
+XenDevices::backend_of(DeviceOwner owner, DeviceKind kind, bool may_start)
+{
+    const std::shared_ptr<Backend> backend = slot_of(owner, kind);
     auto opened = co_await backend->open(may_start);
     if (!opened)
         co_return opened.error();
@@ -171,6 +177,15 @@ XenDevices::prepare(const DeviceOwner& owner_ref, std::vector<DeviceConfig> devi
 {
     const DeviceOwner owner = owner_ref;
     std::vector<StoreChange> changes;
+    std::set<DeviceKind> kinds;
+    for (const DeviceConfig& config : devices)
+        kinds.insert(key_of(config).kind);
+    for (const DeviceKind kind : kinds) {
+        const std::shared_ptr<Backend> backend = slot_of(owner, kind);
+        auto summoned = co_await backend->summon();
+        if (!summoned)
+            co_return summoned.error();
+    }
     for (const DeviceConfig& config : devices) {
         const DeviceKey key = key_of(config);
         auto backend = co_await backend_of(owner, key.kind, true);

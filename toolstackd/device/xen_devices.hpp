@@ -60,6 +60,7 @@ class XenDevices final : public Devices {
 
     Domain& domain_of(const DeviceOwner& owner);
     std::shared_ptr<Session> session_of(const rpc::Uuid& uuid, DeviceKey device) const;
+    std::shared_ptr<Backend> slot_of(const DeviceOwner& owner, DeviceKind kind);
     Answer<std::shared_ptr<Backend>> backend_of(DeviceOwner owner, DeviceKind kind, bool may_start);
     Answer<backend::Ready>
     add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfig config);
