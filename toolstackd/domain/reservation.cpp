@@ -77,14 +77,14 @@ std::uint64_t memory_need_kib(const rpc::DomainConfig& config)
 
 Answer<Unit> check_memory(Context& ctx, std::uint64_t need_kib)
 {
-    auto host = co_await ctx.hv.host();
-    if (!host)
-        co_return host.error();
+    auto free = co_await ctx.hv.free_memory_kib();
+    if (!free)
+        co_return free.error();
     auto live = co_await ctx.hv.list();
     if (!live)
         co_return live.error();
     const std::uint64_t promised = promised_kib(ctx, *live);
-    const std::uint64_t free_kib = host->free_memory_kib;
+    const std::uint64_t free_kib = *free;
     if (promised + need_kib <= free_kib)
         co_return Unit{};
     co_return Error{

@@ -63,6 +63,8 @@ class Hypervisor {
     virtual Answer<std::vector<rpc::VcpuView>> vcpus(DomId domid) = 0;
 
     virtual Answer<rpc::HostView> host() = 0;
+    // What host() says of it and no more: each create asks.
+    virtual Answer<std::uint64_t> free_memory_kib() = 0;
     virtual Answer<std::string> dmesg(bool clear) = 0;
 };
 

@@ -211,6 +211,14 @@ Answer<rpc::HostView> XenHypervisor::host()
     return quick<rpc::HostView>([c = calls_] { return c->host(); }, "asking for the host");
 }
 
+Answer<std::uint64_t> XenHypervisor::free_memory_kib()
+{
+    return quick<std::uint64_t>(
+        [c = calls_]() -> Outcome<std::uint64_t> { return TRY(c->free_memory()) >> 10; },
+        "asking for the free memory"
+    );
+}
+
 Answer<std::string> XenHypervisor::dmesg(bool clear)
 {
     return quick<std::string>([c = calls_, clear] { return c->dmesg(clear); }, "reading dmesg");

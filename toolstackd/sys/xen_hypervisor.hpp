@@ -51,6 +51,7 @@ class XenHypervisor final : public Hypervisor {
     Answer<Unit> set_scheduler(DomId domid, rpc::SchedConfig parameters) override;
     Answer<std::vector<rpc::VcpuView>> vcpus(DomId domid) override;
     Answer<rpc::HostView> host() override;
+    Answer<std::uint64_t> free_memory_kib() override;
     Answer<std::string> dmesg(bool clear) override;
 
   private:

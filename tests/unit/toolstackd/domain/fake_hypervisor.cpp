@@ -174,6 +174,13 @@ class FakeHypervisor final : public Hypervisor {
         view.free_memory_kib = world_.free_kib();
         co_return view;
     }
+    Answer<std::uint64_t> free_memory_kib() override
+    {
+        auto view = co_await host();
+        if (!view)
+            co_return view.error();
+        co_return view->free_memory_kib;
+    }
     Answer<std::string> dmesg(bool) override { co_return std::string("(XEN) fake\n"); }
 
   private:
