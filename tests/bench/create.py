@@ -70,7 +70,7 @@ def table(rows: Rows, unit: str):
         for verb in ("create requests", "destroy requests"):
             ours, theirs = (rows.median(verb, tool, guest) for tool in ("zl", "xl"))
             print(f"{'xenstore ' + verb + ', ' + KINDS[guest]:42} {ours:4.0f} {theirs:6.0f} {theirs / ours:7.1f}")
-    for label, verb, scale in (("create with a cold kernel", "create, cold kernel", 1000), ("daemon: restart", "daemon start", 1000)):
+    for label, verb, scale in (("create with a cold kernel", "cold create", 1000), ("daemon: restart", "daemon start", 1000)):
         guest = "linux" if "cold" in verb else "none"
         print(f"{label + ', ' + unit:34} {rows.median(verb, 'zl', guest) * scale:9.1f}")
     print(f"{'an empty process, ' + unit:34} {rows.median('empty process', 'none', 'none') * 1000:9.1f}")

@@ -89,7 +89,7 @@ class Bench:
         """xenstored reads the 16-byte head of each message by itself."""
         trace = self.work / "trace"
         process = subprocess.Popen(["strace", "-e", "trace=read", "-o", str(trace), "-p",
-                                    text_of("pidof", "-s", "xenstored").strip()], stderr=subprocess.PIPE, text=True)
+                                    text_of("pgrep", "-o", "-x", "xenstored").strip()], stderr=subprocess.PIPE, text=True)
         if "attached" not in (said := process.stderr.readline()):
             sys.exit(f"strace: {said}")
         action()
@@ -105,7 +105,7 @@ class Bench:
         path = self.work / "cold.cfg"
         text = LINUX.format(name="cold", guests=self.guests)
         path.write_text(text.replace(f"{self.guests}/vmlinuz", str(copy)))
-        row("create, cold kernel", "zl", "linux", 1, run("zl", "create", "-p", str(path)))
+        row("cold create", "zl", "linux", 1, run("zl", "create", "-p", str(path)))
         run("zl", "destroy", "cold")
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/launcher.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -237,6 +238,19 @@ void ProcessLauncher::give_scope(const Mark& owner, pid_t pid)
     scopes_.move(prefix + rpc::text(uuid) + ".scope", pid, mark(uuid, kind));
 }
 
+// Whether the number still stands for that process. A child's does until we wait for it, even while
+// its mark cannot be read yet; others may have ended, and somebody else may have their number.
+bool ProcessLauncher::is_still(const Mark& owner, pid_t pid)
+{
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::ranges::find(children_, pid) != children_.end())
+            return true;
+    }
+    const auto process = marked_process(std::to_string(pid), options_.uid);
+    return process && process->uuid == owner.first && process->kind == owner.second;
+}
+
 Outcome<std::vector<pid_t>> ProcessLauncher::known(const Mark& owner)
 {
     const std::lock_guard lock(mutex_);
@@ -270,9 +284,7 @@ ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::millis
 {
     for (const pid_t pid : TRY(known({uuid, kind}))) {
         const UniqueFd pidfd = pidfd_of(pid);
-        // Looked at again: the number may have got a new owner since.
-        const auto process = marked_process(std::to_string(pid), options_.uid);
-        if (!pidfd || !process || process->uuid != uuid || process->kind != kind)
+        if (!pidfd || !is_still({uuid, kind}, pid))
             continue;
         if (!wait_end(pidfd, grace)) {
             ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);

@@ -64,6 +64,7 @@ class ProcessLauncher final : public BackendLauncher {
     // The processes of that mark. /proc is searched for those of an earlier daemon the first time
     // only: later ones are ours, and a search costs more the more domains there are.
     Outcome<std::vector<pid_t>> known(const Mark& mark);
+    bool is_still(const Mark& mark, pid_t pid);
     void give_scope(const Mark& mark, pid_t pid);
     void forget(const Mark& mark); // after its end
 
