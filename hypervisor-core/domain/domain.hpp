@@ -7,6 +7,7 @@
 #include "hypervisor-core/domain/vcpu.hpp"
 #include "hypervisor-core/event/event_table.hpp"
 #include "hypervisor-core/grant/grant_table.hpp"
+#include "hypervisor-core/grant/map_track.hpp"
 #include "hypervisor-core/mm/frame_table.hpp"
 
 #include <array>
@@ -14,6 +15,15 @@
 namespace zocalo::hv {
 
 inline constexpr unsigned kMaxVcpus = 128;
+
+// One line of the memory map a guest is shown, as ACPI and e820 have it.
+struct [[gnu::packed]] MemoryMapEntry {
+    std::uint64_t start, length;
+    std::uint32_t type;
+};
+
+// How far destroying a domain has come (destroy.hpp).
+enum class EndStage : std::uint8_t { alive, channels, vcpus, memory, mappings, over };
 
 struct Domain {
     DomId id{};
@@ -23,7 +33,9 @@ struct Domain {
     Mfn shared_frame{};
     shared_info* shared{};
     EventTable events;
-    GrantTable grants;
+    GrantTable grants; // what others may use of it
+    MapTrack mappings; // what it uses of others
+    SchedGroup sched;
     unsigned vcpu_limit{};
     std::array<Vcpu*, kMaxVcpus> vcpus{};
 
@@ -32,6 +44,16 @@ struct Domain {
     bool shut_down{};
     std::uint32_t shutdown_reason{};
     std::uint64_t vm_assist{};
+    EndStage end_stage{EndStage::alive};
+    std::uint32_t end_progress{};
+
+    // What the tools said of it, to be told back.
+    std::uint32_t security_label{};
+    std::uint64_t claimed{}; // frames, XENMEM_claim_pages
+    unsigned tool_pauses{};  // how many of `pauses` are theirs
+    static constexpr unsigned kMaxMapEntries = 128;
+    std::array<MemoryMapEntry, kMaxMapEntries> memory_map{}; // XENMEM_set_memory_map
+    unsigned memory_map_entries{};
 
     Vcpu* vcpu(std::uint64_t number) const
     {

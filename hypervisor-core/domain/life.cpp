@@ -3,28 +3,23 @@
 
 #include "hypervisor-core/console/log.hpp"
 #include "hypervisor-core/domain/guest_time.hpp"
+#include "hypervisor-core/domain/own_memory.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
-#include "hypervisor-core/hal/memory.hpp"
 
 #include <xen/sched.h>
 
-#include <bit>
 #include <new>
 
 namespace zocalo::hv {
 namespace {
 
-template <class T> constexpr unsigned order_of()
+// Before a guest asks for upcalls it must not get any.
+void mask_all_events(shared_info& shared)
 {
-    constexpr std::uint64_t kPages = (sizeof(T) + kPageSize - 1) >> kPageShift;
-    return static_cast<unsigned>(std::bit_width(kPages - 1));
-}
-
-// An object in frames of its own.
-template <class T> Result<T*> make(Memory& memory)
-{
-    const Mfn frames = TRY(memory.allocate(order_of<T>()));
-    return new (hal::frame_bytes(frames)) T{};
+    for (vcpu_info& info : shared.vcpu_info)
+        info.evtchn_upcall_mask = 1;
+    for (xen_ulong_t& word : shared.evtchn_mask)
+        word = ~xen_ulong_t{0};
 }
 
 } // namespace
@@ -40,13 +35,16 @@ Result<Domain*> create_domain(System& system, DomId id, unsigned vcpu_limit)
     domain.memory.owner = id;
     domain.vcpu_limit = vcpu_limit;
     domain.pauses = 1;
-    domain.shared_frame = TRY(system.memory.lend_to(id));
+    domain.grants.start(id, GrantTable::kMaxFrames);
+    domain.mappings.start(MapTrack::kMaxFrames);
+    const auto shared = system.memory.lend_to(id);
+    if (!shared) {
+        unmake(system.memory, &domain);
+        return shared.error();
+    }
+    domain.shared_frame = *shared;
     domain.shared = reinterpret_cast<shared_info*>(hal::frame_bytes(domain.shared_frame));
-    // Before a guest asks for upcalls it must not get any.
-    for (vcpu_info& info : domain.shared->vcpu_info)
-        info.evtchn_upcall_mask = 1;
-    for (xen_ulong_t& word : domain.shared->evtchn_mask)
-        word = ~xen_ulong_t{0};
+    mask_all_events(*domain.shared);
     publish_wall_clock(system, domain);
     system.domains[id.value] = &domain;
     return &domain;
@@ -60,6 +58,7 @@ Result<Vcpu*> create_vcpu(System& system, Domain& domain, unsigned id, unsigned 
     vcpu.domain = &domain;
     vcpu.id = id;
     vcpu.sched.cpu = cpu;
+    vcpu.sched.group = &domain.sched;
     if (id < XEN_LEGACY_MAX_VCPUS)
         vcpu.info = &domain.shared->vcpu_info[id];
     if (domain.pauses != 0)

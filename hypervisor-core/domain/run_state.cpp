@@ -66,7 +66,7 @@ void unhold(System& system, Vcpu& vcpu, Hold why)
         return;
     if (!vcpu.sched.running)
         set_run_state(vcpu, RUNSTATE_runnable, hal::now());
-    if (const unsigned cpu = system.scheduler.wake(vcpu.sched); cpu != kMaxCpus)
+    if (const unsigned cpu = system.scheduler.wake(vcpu.sched, hal::now()); cpu != kMaxCpus)
         ask_to_choose(system, cpu);
 }
 

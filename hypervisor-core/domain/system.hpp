@@ -5,6 +5,7 @@
 
 #include "hypervisor-core/boot/acpi.hpp"
 #include "hypervisor-core/boot/boot_info.hpp"
+#include "hypervisor-core/console/ring.hpp"
 #include "hypervisor-core/domain/domain.hpp"
 #include "hypervisor-core/mm/memory.hpp"
 #include "hypervisor-core/mm/page_tables.hpp"
@@ -43,6 +44,8 @@ struct System {
     Scheduler scheduler;
     std::array<CpuState, kMaxCpus> cpus{};
     unsigned cpu_count{1};
+    DomId last_domain{}; // the number given last
+    ConsoleRing console;
     std::array<Pirq, kMaxPirqs> pirqs{};
     std::array<Domain*, kMaxDomains> domains{};
     alignas(64

@@ -32,6 +32,14 @@ void EventTable::add_bucket(std::span<Channel, kPortsPerBucket> bucket)
     ports_ += kPortsPerBucket;
 }
 
+Channel* EventTable::take_bucket()
+{
+    if (ports_ == 0)
+        return nullptr;
+    ports_ -= kPortsPerBucket;
+    return buckets_[ports_ / kPortsPerBucket];
+}
+
 Result<EventPort> EventTable::take(const Channel& as)
 {
     for (EventPort port{1}; used_ < ports_ && port.value < ports_; ++port.value)

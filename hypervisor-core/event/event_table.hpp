@@ -39,6 +39,9 @@ class EventTable {
     bool has_room() const;
     void add_bucket(std::span<Channel, kPortsPerBucket> bucket);
 
+    // A bucket that is not needed any more, once all channels are closed; null when none is left.
+    Channel* take_bucket();
+
     // Any of these: nospc when has_room() is false.
     Result<EventPort> alloc_unbound(DomId remote);
     Result<EventPort> bind_virq(std::uint32_t virq, std::uint32_t vcpu);

@@ -8,6 +8,7 @@ namespace zocalo::hv::hypercall {
 
 Answer callback_op(Call& call);
 Answer console_io(Call& call);
+Answer domctl(Call& call);
 Answer event_channel_op(Call& call);
 Answer fpu_taskswitch(Call& call);
 Answer get_debugreg(Call& call);
@@ -26,6 +27,7 @@ Answer set_segment_base(Call& call);
 Answer set_timer_op(Call& call);
 Answer set_trap_table(Call& call);
 Answer stack_switch(Call& call);
+Answer sysctl(Call& call);
 Answer update_descriptor(Call& call);
 Answer update_va_mapping(Call& call);
 Answer vcpu_op(Call& call);

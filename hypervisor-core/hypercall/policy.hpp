@@ -32,4 +32,21 @@ inline Result<Domain*> peer(System& system, Domain& caller, std::uint32_t number
     return domain;
 }
 
+// Another domain than the caller's own, to be changed by the tools. srch, perm.
+inline Result<Domain*> other(System& system, Domain& caller, std::uint32_t number)
+{
+    Domain* const domain = TRY(resolve(system, caller, number));
+    if (domain == &caller)
+        return Errno::perm;
+    return domain;
+}
+
+// May use the tools' hypercalls (domctl, sysctl) at all.
+inline Result<Unit> may_control(const Domain& caller)
+{
+    if (!caller.privileged)
+        return Errno::perm;
+    return Unit{};
+}
+
 } // namespace zocalo::hv::policy

@@ -13,6 +13,7 @@ namespace {
 
 Answer yield(Call& call)
 {
+    call.system.scheduler.yield(call.vcpu.sched);
     call.system.cpus[call.vcpu.sched.cpu].choose = true;
     return 0;
 }

@@ -33,6 +33,8 @@ struct Table {
         handlers[__HYPERVISOR_vcpu_op] = hypercall::vcpu_op;
         handlers[__HYPERVISOR_set_segment_base] = hypercall::set_segment_base;
         handlers[__HYPERVISOR_mmuext_op] = hypercall::mmuext_op;
+        handlers[__HYPERVISOR_sysctl] = hypercall::sysctl;
+        handlers[__HYPERVISOR_domctl] = hypercall::domctl;
         handlers[__HYPERVISOR_sched_op] = hypercall::sched_op;
         handlers[__HYPERVISOR_callback_op] = hypercall::callback_op;
         handlers[__HYPERVISOR_event_channel_op] = hypercall::event_channel_op;

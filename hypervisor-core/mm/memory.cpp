@@ -30,8 +30,11 @@ Result<Mfn> Memory::allocate(unsigned order)
     const auto block = buddy_.allocate(order);
     if (!block)
         return Errno::nomem;
-    for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i)
+    for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) {
+        // A guest that had it before must not reach it any more.
+        frames_.flush_since(frames_[*block + i].stamp);
         hal::clear_frame(*block + i);
+    }
     keep(*block, std::uint64_t{1} << order);
     return *block;
 }

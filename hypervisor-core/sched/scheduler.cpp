@@ -1,44 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/sched/scheduler.hpp"
 
-namespace zocalo::hv {
+#include "hypervisor-core/sched/virtual_time.hpp"
 
-void Scheduler::append(SchedEntity& entity)
+namespace zocalo::hv {
+namespace {
+
+constexpr bool may_run_on(const SchedEntity& entity, unsigned cpu)
 {
-    Queue& queue = queues_[entity.cpu];
-    entity.next = nullptr;
-    if (queue.last != nullptr)
-        queue.last->next = &entity;
-    else
-        queue.first = &entity;
-    queue.last = &entity;
+    return (entity.affinity >> cpu & 1) != 0;
+}
+
+// The context-switch allowance in the entity's own virtual time.
+VirtualTime allowance(const SchedEntity& entity)
+{
+    return VirtualTime{Scheduler::kSlice * kDefaultWeight / entity.group->weight};
+}
+
+} // namespace
+
+void Scheduler::append(SchedEntity& entity, unsigned cpu)
+{
+    Queue& queue = queues_[cpu];
+    entity.cpu = cpu;
+    entity.previous = nullptr;
+    entity.next = queue.first;
+    if (queue.first != nullptr)
+        queue.first->previous = &entity;
+    queue.first = &entity;
 }
 
 void Scheduler::remove(SchedEntity& entity)
 {
-    Queue& queue = queues_[entity.cpu];
-    SchedEntity* before = nullptr;
-    for (SchedEntity* at = queue.first; at != nullptr; before = at, at = at->next) {
-        if (at != &entity)
-            continue;
-        if (before != nullptr)
-            before->next = at->next;
-        else
-            queue.first = at->next;
-        if (queue.last == at)
-            queue.last = before;
-        return;
-    }
+    if (entity.previous != nullptr)
+        entity.previous->next = entity.next;
+    else
+        queues_[entity.cpu].first = entity.next;
+    if (entity.next != nullptr)
+        entity.next->previous = entity.previous;
+    entity.next = entity.previous = nullptr;
 }
 
-unsigned Scheduler::wake(SchedEntity& entity)
+// An entity that is in no queue now belongs to another one: there it is as far behind or ahead as
+// it was here.
+void Scheduler::move(SchedEntity& entity, unsigned to, std::uint64_t now)
+{
+    const VirtualTime ahead = entity.actual - queues_[entity.cpu].now;
+    entity.actual = queues_[to].now + std::max(ahead, VirtualTime{0});
+    entity.cpu = to;
+    entity.arrived = now;
+}
+
+// The sum of the weights of all that would run on the processor now.
+std::uint64_t Scheduler::load(unsigned cpu) const
+{
+    const Queue& queue = queues_[cpu];
+    std::uint64_t sum = queue.running != nullptr ? queue.running->group->weight : 0;
+    for (const SchedEntity* at = queue.first; at != nullptr; at = at->next)
+        if (!at->parked)
+            sum += at->group->weight;
+    return sum;
+}
+
+// Where an entity that wakes is put: where it was if nobody is there, else where nobody is, else
+// where it was, if it may be there.
+unsigned Scheduler::place(const SchedEntity& entity) const
+{
+    if (entity.kept || load(entity.cpu) == 0)
+        if (entity.kept || may_run_on(entity, entity.cpu))
+            return entity.cpu;
+    unsigned found = may_run_on(entity, entity.cpu) ? entity.cpu : kMaxCpus;
+    std::uint64_t least = found != kMaxCpus ? load(found) : ~std::uint64_t{0};
+    for (unsigned cpu = 0; cpu < kMaxCpus && (online_ >> cpu) != 0; ++cpu) {
+        if ((online_ >> cpu & 1) == 0 || !may_run_on(entity, cpu))
+            continue;
+        const std::uint64_t there = load(cpu);
+        if (there == 0)
+            return cpu;
+        if (found == kMaxCpus || (found != entity.cpu && there < least)) {
+            found = cpu;
+            least = there;
+        }
+    }
+    return found != kMaxCpus ? found : entity.cpu;
+}
+
+unsigned Scheduler::wake(SchedEntity& entity, std::uint64_t now)
 {
     if (entity.runnable)
         return kMaxCpus;
     entity.runnable = true;
     if (entity.running) // it was about to sleep, and now goes on
         return kMaxCpus;
-    append(entity);
+    if (const unsigned cpu = place(entity); cpu != entity.cpu)
+        move(entity, cpu, now);
+    refresh(queues_[entity.cpu], now);
+    // Nothing is earned by sleeping.
+    entity.actual = std::max(entity.actual, queues_[entity.cpu].now);
+    entity.warped_for = 0;
+    entity.parked = false;
+    append(entity, entity.cpu);
     return entity.cpu;
 }
 
@@ -51,20 +112,213 @@ void Scheduler::sleep(SchedEntity& entity)
         remove(entity);
 }
 
+unsigned Scheduler::set_affinity(SchedEntity& entity, CpuMask cpus, std::uint64_t now)
+{
+    entity.affinity = cpus;
+    if (may_run_on(entity, entity.cpu))
+        return kMaxCpus;
+    if (entity.running)
+        return entity.cpu; // it is moved when its processor chooses
+    if (entity.kept)
+        return kMaxCpus;
+    if (entity.runnable)
+        remove(entity);
+    if (const unsigned cpu = place(entity); cpu != entity.cpu)
+        move(entity, cpu, now);
+    if (entity.runnable)
+        append(entity, entity.cpu);
+    return entity.runnable ? entity.cpu : kMaxCpus;
+}
+
+void Scheduler::charge(SchedEntity& entity, std::uint64_t now)
+{
+    const std::uint64_t elapsed = now > entity.since ? now - entity.since : 0;
+    entity.since = now;
+    entity.actual += virtual_of(entity, elapsed);
+    account_warp(entity, elapsed, now);
+    SchedGroup& group = *entity.group;
+    if (group.cap != 0) {
+        refill(group, kCapPeriod, now - elapsed); // what the period had when it began to run
+        group.budget -= static_cast<std::int64_t>(elapsed);
+        refill(group, kCapPeriod, now);
+    }
+}
+
+// Brings a queue up to date: who is held back by a cap, and how far virtual time has come.
+void Scheduler::refresh(Queue& queue, std::uint64_t now)
+{
+    if (queue.running != nullptr)
+        charge(*queue.running, now);
+    VirtualTime least = queue.running != nullptr ? queue.running->actual : queue.now;
+    bool any = queue.running != nullptr;
+    for (SchedEntity* at = queue.first; at != nullptr; at = at->next) {
+        refill(*at->group, kCapPeriod, now);
+        if (is_exhausted(*at->group)) {
+            at->parked = true;
+            continue;
+        }
+        if (at->parked) { // waiting for the cap is like sleeping: nothing is earned by it
+            at->parked = false;
+            at->actual = std::max(at->actual, queue.now);
+        }
+        least = any ? std::min(least, at->actual) : at->actual;
+        any = true;
+    }
+    queue.now = std::max(queue.now, least);
+}
+
+SchedEntity* Scheduler::best(const Queue& queue, const SchedEntity* except, std::uint64_t now) const
+{
+    SchedEntity* found = nullptr;
+    for (SchedEntity* at = queue.first; at != nullptr; at = at->next)
+        if (!at->parked && at != except &&
+            (found == nullptr || effective(*at, now) < effective(*found, now)))
+            found = at;
+    return found;
+}
+
+// Takes one entity from the processor that has most waiting, when this one has none.
+void Scheduler::steal(unsigned cpu, std::uint64_t now)
+{
+    SchedEntity* found = nullptr;
+    std::uint64_t most = 0;
+    for (unsigned other = 0; other < kMaxCpus && (online_ >> other) != 0; ++other) {
+        if (other == cpu || load(other) <= most)
+            continue;
+        for (SchedEntity* at = queues_[other].first; at != nullptr; at = at->next)
+            if (!at->parked && !at->kept && may_run_on(*at, cpu)) {
+                found = at;
+                most = load(other);
+                break;
+            }
+    }
+    if (found == nullptr)
+        return;
+    remove(*found);
+    move(*found, cpu, now);
+    append(*found, cpu);
+}
+
+// Takes the entity that has been longest on the busiest processor, if that one is left no less busy
+// than this one becomes: when they only change places, over time everybody gets the same.
+void Scheduler::balance(unsigned cpu, std::uint64_t now)
+{
+    if (now < queues_[cpu].balance_at)
+        return;
+    queues_[cpu].balance_at = now + kBalance;
+    const std::uint64_t mine = load(cpu);
+    SchedEntity* found = nullptr;
+    std::uint64_t most = 0;
+    for (unsigned other = 0; other < kMaxCpus && (online_ >> other) != 0; ++other) {
+        const std::uint64_t theirs = load(other);
+        if (other == cpu || theirs < most)
+            continue;
+        for (SchedEntity* at = queues_[other].first; at != nullptr; at = at->next) {
+            if (at->parked || at->kept || !may_run_on(*at, cpu) ||
+                mine + at->group->weight > theirs)
+                continue;
+            if (found == nullptr || theirs > most || at->arrived < found->arrived) {
+                found = at;
+                most = theirs;
+            }
+        }
+    }
+    if (found == nullptr)
+        return;
+    remove(*found);
+    move(*found, cpu, now);
+    append(*found, cpu);
+}
+
+std::uint64_t Scheduler::next_refill(const Queue& queue) const
+{
+    std::uint64_t when = ~std::uint64_t{0};
+    for (const SchedEntity* at = queue.first; at != nullptr; at = at->next)
+        if (at->parked)
+            when = std::min(when, at->group->period_start + kCapPeriod);
+    return when;
+}
+
+std::uint64_t Scheduler::run_until(
+    const Queue& queue, const SchedEntity& entity, const SchedEntity* rival, std::uint64_t now
+) const
+{
+    std::uint64_t until = next_refill(queue);
+    if (rival != nullptr) {
+        const VirtualTime left =
+            effective(*rival, now) + allowance(entity) - effective(entity, now);
+        until = std::min(until, now + real_of(entity, left));
+    }
+    const SchedGroup& group = *entity.group;
+    if (group.cap != 0)
+        until = std::min(
+            until, now + static_cast<std::uint64_t>(std::max<std::int64_t>(group.budget, 1))
+        );
+    if (group.warp.limit != 0 && is_warped(entity, now))
+        until = std::min(until, now + group.warp.limit - entity.warped_for);
+    if ((online_ & (online_ - 1)) != 0)
+        until = std::min(until, queue.balance_at);
+    return until;
+}
+
+void Scheduler::put_back(unsigned cpu, SchedEntity& current, std::uint64_t now)
+{
+    current.running = false;
+    queues_[cpu].running = nullptr;
+    if (!current.runnable)
+        return;
+    if (!may_run_on(current, cpu))
+        if (const unsigned other = place(current); other != cpu) {
+            move(current, other, now);
+            append(current, other);
+            return;
+        }
+    append(current, cpu);
+}
+
 Scheduler::Choice Scheduler::choose(unsigned cpu, SchedEntity* current, std::uint64_t now)
 {
-    if (current != nullptr) {
-        current->running = false;
-        if (current->runnable)
-            append(*current);
+    Queue& queue = queues_[cpu];
+    refresh(queue, now);
+    if (current != nullptr)
+        put_back(cpu, *current, now);
+    balance(cpu, now);
+    refresh(queue, now);
+    SchedEntity* next = best(queue, nullptr, now);
+    if (next == nullptr) {
+        steal(cpu, now);
+        next = best(queue, nullptr, now);
     }
-    SchedEntity* const next = queues_[cpu].first;
     if (next == nullptr)
-        return {};
+        return {nullptr, next_refill(queue), queue.last != nullptr && queue.last->cpu != cpu};
+    if (current != nullptr && current->runnable && current->cpu == cpu && next != current &&
+        !current->parked && !current->yielded) {
+        if (effective(*current, now) < effective(*next, now) + allowance(*current))
+            next = current;
+    } else if (next == current && current->yielded) {
+        if (SchedEntity* const other = best(queue, current, now); other != nullptr)
+            next = other;
+    }
+    if (current != nullptr)
+        current->yielded = false;
     remove(*next);
     next->running = true;
-    // Alone it needs no slices.
-    return {next, queues_[cpu].first != nullptr ? now + kSlice : ~std::uint64_t{0}};
+    next->since = now;
+    queue.running = next;
+    if (queue.last != nullptr)
+        queue.last->kept = false;
+    queue.last = next;
+    next->kept = true;
+    return {next, run_until(queue, *next, best(queue, nullptr, now), now)};
+}
+
+void Scheduler::forget(SchedEntity& entity)
+{
+    sleep(entity);
+    for (Queue& queue : queues_)
+        if (queue.last == &entity)
+            queue.last = nullptr;
+    entity.kept = false;
 }
 
 } // namespace zocalo::hv

@@ -18,17 +18,17 @@ void TimerQueue::arm(Timer& timer, std::uint64_t deadline)
         before->next = &timer;
     else
         first_ = &timer;
-    timer.queued = true;
+    timer.queue = this;
 }
 
 void TimerQueue::cancel(Timer& timer)
 {
-    if (!timer.queued)
+    if (timer.queue == nullptr)
         return;
     if (timer.previous != nullptr)
         timer.previous->next = timer.next;
     else
-        first_ = timer.next;
+        timer.queue->first_ = timer.next;
     if (timer.next != nullptr)
         timer.next->previous = timer.previous;
     timer = Timer{.kind = timer.kind};

@@ -9,6 +9,8 @@ namespace zocalo::hv {
 
 inline constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
+class TimerQueue;
+
 struct Timer {
     enum class Kind : std::uint8_t { one_shot, periodic, poll };
 
@@ -16,14 +18,15 @@ struct Timer {
     std::uint64_t deadline{kNever}; // hal::now() nanoseconds
     Timer* next{};
     Timer* previous{};
-    bool queued{};
+    TimerQueue* queue{}; // where it is armed; null: nowhere
 };
 
 class TimerQueue {
   public:
     // Arms (or moves) `timer`.
     void arm(Timer& timer, std::uint64_t deadline);
-    void cancel(Timer& timer);
+    // Whatever queue it is armed in.
+    static void cancel(Timer& timer);
     // The earliest timer that is due at `now`, taken out; null when none is.
     Timer* take_due(std::uint64_t now);
     std::uint64_t next_deadline() const { return first_ != nullptr ? first_->deadline : kNever; }

@@ -25,6 +25,7 @@ const std::uintptr_t hal::direct_map = layout::kDirectMap;
 
 void hal::write_console(std::string_view text)
 {
+    console_ring().append(text);
     serial::write(text);
 }
 
@@ -95,6 +96,11 @@ std::uint64_t dom0_bytes(const System& system)
 }
 
 } // namespace
+
+ConsoleRing& hal::console_ring()
+{
+    return the_system.console;
+}
 
 extern "C" [[noreturn]] void start_hypervisor(std::uint32_t magic, std::uint32_t info)
 {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Domctls that set and read a vCPU's registers.
+#include "hypervisor-core/domain/pv_context.hpp"
+#include "hypervisor-core/hypercall/domctl.hpp"
+
+#include <cstring>
+
+namespace zocalo::hv {
+namespace {
+
+vcpu_guest_context& scratch_context(System& system)
+{
+    static_assert(sizeof(vcpu_guest_context) <= sizeof(system.scratch));
+    return *reinterpret_cast<vcpu_guest_context*>(system.scratch.data());
+}
+
+void describe_registers(const Vcpu& vcpu, cpu_user_regs& to)
+{
+    const TrapFrame& from = vcpu.regs;
+    to.r15 = from.r15, to.r14 = from.r14, to.r13 = from.r13, to.r12 = from.r12;
+    to.rbp = from.rbp, to.rbx = from.rbx, to.r11 = from.r11, to.r10 = from.r10;
+    to.r9 = from.r9, to.r8 = from.r8, to.rax = from.rax, to.rcx = from.rcx;
+    to.rdx = from.rdx, to.rsi = from.rsi, to.rdi = from.rdi;
+    to.rip = from.rip, to.rsp = from.rsp, to.rflags = from.rflags;
+    to.cs = static_cast<std::uint16_t>(from.cs);
+    to.ss = static_cast<std::uint16_t>(from.ss);
+    to.ds = vcpu.pv.ds, to.es = vcpu.pv.es, to.fs = vcpu.pv.fs, to.gs = vcpu.pv.gs;
+    // The privilege level the guest set for itself, where it expects to find it again.
+    constexpr unsigned kIoPrivilegeShift = 12;
+    to.rflags |= std::uint64_t{vcpu.pv.io_privilege} << kIoPrivilegeShift;
+}
+
+void describe_traps(const PvState& pv, vcpu_guest_context& to)
+{
+    for (std::size_t i = 0; i < pv.traps.size(); ++i)
+        to.trap_ctxt[i] = pv.traps[i];
+    to.event_callback_eip = pv.event.address;
+    to.failsafe_callback_eip = pv.failsafe.address;
+    to.syscall_callback_eip = pv.syscall.address;
+    to.flags |= (pv.failsafe.masks_events ? VGCF_failsafe_disables_events : 0U) |
+                (pv.syscall.masks_events ? VGCF_syscall_disables_events : 0U);
+}
+
+void describe_tables(const PvState& pv, vcpu_guest_context& to)
+{
+    to.ldt_base = pv.ldt_base;
+    to.ldt_ents = pv.ldt_entries;
+    to.gdt_ents = pv.gdt_entries;
+    for (std::size_t i = 0; i < pv.gdt.size(); ++i)
+        to.gdt_frames[i] = pv.gdt[i].value;
+    to.ctrlreg[1] = pv.user_table.value << kPageShift;
+    to.ctrlreg[3] = xen_pfn_to_cr3(pv.kernel_table.value);
+    to.ctrlreg[4] = pv.cr4;
+}
+
+void describe_context(const Vcpu& vcpu, vcpu_guest_context& to)
+{
+    const PvState& pv = vcpu.pv;
+    std::memset(&to, 0, sizeof(to));
+    std::memcpy(&to.fpu_ctxt, pv.fpu.data(), sizeof(to.fpu_ctxt));
+    to.flags = VGCF_i387_valid | (pv.in_kernel ? VGCF_in_kernel : 0U) |
+               (vcpu.held(Hold::offline) ? 0U : VGCF_online);
+    describe_registers(vcpu, to.user_regs);
+    describe_traps(pv, to);
+    describe_tables(pv, to);
+    to.kernel_ss = pv.kernel_ss;
+    to.kernel_sp = pv.kernel_sp;
+    for (std::size_t i = 0; i < pv.debug.size(); ++i)
+        to.debugreg[i] = pv.debug[i];
+    to.fs_base = pv.fs_base;
+    to.gs_base_kernel = pv.in_kernel ? pv.gs_base : pv.other_gs_base;
+    to.gs_base_user = pv.in_kernel ? pv.other_gs_base : pv.gs_base;
+}
+
+} // namespace
+
+Answer domctl::set_context(Domctl& ctl)
+{
+    const xen_domctl_vcpucontext& args = ctl.op.u.vcpucontext;
+    Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
+    if (ctl.domain->dying || address_of(args.ctxt) == 0)
+        return Errno::inval;
+    vcpu_guest_context& context = scratch_context(ctl.system());
+    if (!hal::copy_from_guest(&context, address_of(args.ctxt), sizeof(context)))
+        return Errno::fault;
+    return set_pv_context(ctl.system(), vcpu, context);
+}
+
+Answer domctl::get_context(Domctl& ctl)
+{
+    const xen_domctl_vcpucontext& args = ctl.op.u.vcpucontext;
+    const Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
+    if (!vcpu.initialised)
+        return Errno::nodata;
+    if (vcpu.sched.running) // its registers are on another processor
+        return Errno::busy;
+    vcpu_guest_context& context = scratch_context(ctl.system());
+    describe_context(vcpu, context);
+    if (!hal::copy_to_guest(address_of(args.ctxt), &context, sizeof(context)))
+        return Errno::fault;
+    return 0;
+}
+
+Answer domctl::set_ext_context(Domctl& ctl)
+{
+    const xen_domctl_ext_vcpucontext& args = ctl.op.u.ext_vcpucontext;
+    Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
+    vcpu.pv.syscall32 = {args.syscall32_callback_eip, args.syscall32_disables_events != 0};
+    return 0;
+}
+
+Answer domctl::get_ext_context(Domctl& ctl)
+{
+    xen_domctl_ext_vcpucontext& args = ctl.op.u.ext_vcpucontext;
+    const Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
+    const std::uint32_t number = args.vcpu;
+    args = {};
+    args.vcpu = number;
+    args.size = sizeof(args);
+    args.syscall32_callback_eip = vcpu.pv.syscall32.address;
+    args.syscall32_disables_events = vcpu.pv.syscall32.masks_events ? 1 : 0;
+    return ctl.with_answer();
+}
+
+// Guests have no XSAVE yet: there is no state beyond what the context holds.
+Answer domctl::get_extended_state(Domctl& ctl)
+{
+    TRY(ctl.vcpu(ctl.op.u.vcpuextstate.vcpu));
+    ctl.op.u.vcpuextstate.size = 0;
+    ctl.op.u.vcpuextstate.xfeature_mask = 0;
+    return ctl.with_answer();
+}
+
+// Nor MSRs of their own that would have to move with them.
+Answer domctl::get_msrs(Domctl& ctl)
+{
+    TRY(ctl.vcpu(ctl.op.u.vcpu_msrs.vcpu));
+    ctl.op.u.vcpu_msrs.msr_count = 0;
+    return ctl.with_answer();
+}
+
+} // namespace zocalo::hv
