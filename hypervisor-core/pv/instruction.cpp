@@ -51,6 +51,10 @@ class Decoder {
             case 0x66:
                 operand16_ = true;
                 continue;
+            case 0xf2:
+            case 0xf3:
+                out_.repeated = true;
+                continue;
             case 0x26:
             case 0x2e:
             case 0x36:
@@ -104,6 +108,13 @@ class Decoder {
         out_.has_immediate = immediate;
         if (immediate)
             out_.immediate = next();
+        return true;
+    }
+
+    bool string_port(Operation operation, bool byte)
+    {
+        out_.operation = operation;
+        out_.width = byte ? 1 : operand16_ ? 2 : 4;
         return true;
     }
 
@@ -169,6 +180,12 @@ class Decoder {
         case 0x30:
         case 0x31:
             return to_memory(Operation::bit_xor, opcode == 0x30);
+        case 0x6c:
+        case 0x6d:
+            return string_port(Operation::in_string, opcode == 0x6c);
+        case 0x6e:
+        case 0x6f:
+            return string_port(Operation::out_string, opcode == 0x6e);
         case 0x80:
         case 0x81:
         case 0x83:

@@ -15,7 +15,9 @@ inline constexpr std::size_t kMaxInstruction = 15;
 enum class Operation : std::uint8_t {
     // privileged
     in,
+    in_string,
     out,
+    out_string,
     clear_interrupts,
     set_interrupts,
     cpuid,
@@ -49,6 +51,7 @@ struct Instruction {
     unsigned control{};        // control register number
     bool has_immediate{};      // the source is `immediate`, not `reg`
     bool high_byte{};          // `reg` is ah, ch, dh or bh
+    bool repeated{};           // a string instruction with REP: rcx elements
     std::uint64_t immediate{}; // sign-extended; the port of in/out with an immediate
 };
 

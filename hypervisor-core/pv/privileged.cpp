@@ -45,6 +45,38 @@ bool access_port(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruct
     return true;
 }
 
+// INS and OUTS. Sets `again` when elements are left: the instruction is met once more for those.
+bool access_port_string(
+    const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction, bool& again
+)
+{
+    constexpr std::uint64_t kBatch = 256;
+    constexpr std::uint64_t kDirection = 1 << 10;
+    const auto port = static_cast<std::uint16_t>(frame.rdx);
+    const bool allowed = may_access_ports(*vcpu.domain, port, instruction.width);
+    const bool reads = instruction.operation == Operation::in_string;
+    std::uint64_t& address = reads ? frame.rdi : frame.rsi;
+    const std::uint64_t step = (frame.rflags & kDirection) != 0
+                                   ? ~std::uint64_t{instruction.width} + 1
+                                   : instruction.width;
+    std::uint64_t left = instruction.repeated ? frame.rcx : 1;
+    for (std::uint64_t i = 0; i < kBatch && left != 0; ++i, --left, address += step) {
+        std::uint32_t value = ~std::uint32_t{0};
+        if (!reads && !hal::copy_from_guest(&value, address, instruction.width))
+            return false;
+        if (allowed && reads)
+            value = hal::read_port(port, instruction.width);
+        else if (allowed)
+            hal::write_port(port, value, instruction.width);
+        if (reads && !hal::copy_to_guest(address, &value, instruction.width))
+            return false;
+        if (instruction.repeated)
+            frame.rcx = left - 1;
+    }
+    again = left != 0;
+    return true;
+}
+
 bool access_msr(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
     const auto index = static_cast<std::uint32_t>(frame.rcx);
@@ -105,6 +137,14 @@ bool write_control(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
     }
 }
 
+// Moves behind the instruction.
+bool step_over(TrapFrame& frame, const Instruction& instruction)
+{
+    frame.rip += instruction.length;
+    frame.rflags &= ~kFlagResume;
+    return true;
+}
+
 bool carry_out(System& system, Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
     switch (instruction.operation) {
@@ -142,11 +182,16 @@ bool emulate_privileged(System& system, Vcpu& vcpu, TrapFrame& frame)
 {
     std::array<std::uint8_t, 16> buffer{};
     const auto instruction = decode(fetch(frame, buffer));
-    if (!instruction || !carry_out(system, vcpu, frame, *instruction))
+    if (!instruction)
         return false;
-    frame.rip += instruction->length;
-    frame.rflags &= ~kFlagResume;
-    return true;
+    if (instruction->operation == Operation::in_string ||
+        instruction->operation == Operation::out_string) {
+        bool again = false;
+        if (!access_port_string(vcpu, frame, *instruction, again))
+            return false;
+        return again || step_over(frame, *instruction);
+    }
+    return carry_out(system, vcpu, frame, *instruction) && step_over(frame, *instruction);
 }
 
 bool emulate_forced_cpuid(const System& system, Vcpu& vcpu, TrapFrame& frame)
