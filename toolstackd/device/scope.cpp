@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/scope.hpp"
 
-#include "common/error/error.hpp"
 #include "toolstackd/sys/log.hpp"
 
 #include <boost/asio/post.hpp>
@@ -84,11 +83,24 @@ void Scopes::CloseBus::operator()(sd_bus* bus) const
     sd_bus_flush_close_unref(bus);
 }
 
-Scopes::Scopes() = default;
+// At once, so that the first guest does not wait for it.
+Scopes::Scopes()
+{
+    boost::asio::post(thread_, [this] { static_cast<void>(bus()); });
+}
 
 Scopes::~Scopes()
 {
     thread_.join();
+}
+
+Outcome<sd_bus*> Scopes::bus()
+{
+    if (sd_booted() <= 0)
+        return Error{Code::unsupported, "systemd does not run here", {}};
+    if (!bus_ || sd_bus_is_open(bus_.get()) <= 0)
+        bus_.reset(TRY(open_bus()));
+    return bus_.get();
 }
 
 void Scopes::move(std::string unit, pid_t pid, std::string description)
@@ -96,13 +108,10 @@ void Scopes::move(std::string unit, pid_t pid, std::string description)
     if (sd_booted() <= 0)
         return;
     auto work = [this, unit = std::move(unit), pid, description = std::move(description)] {
-        if (!bus_ || sd_bus_is_open(bus_.get()) <= 0) {
-            auto opened = open_bus();
-            if (!opened)
-                return log_warning("no scope for " + description + ": " + describe(opened.error()));
-            bus_.reset(*opened);
-        }
-        if (auto moved = start_scope(bus_.get(), unit, pid, description); !moved) {
+        const auto opened = bus();
+        if (!opened)
+            return log_warning("no scope for " + description + ": " + describe(opened.error()));
+        if (auto moved = start_scope(*opened, unit, pid, description); !moved) {
             bus_.reset(); // the next one tries a new connection
             log_warning("no scope for " + description + ": " + describe(moved.error()));
         }

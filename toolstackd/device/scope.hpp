@@ -5,6 +5,8 @@
 // it.
 #pragma once
 
+#include "common/error/error.hpp"
+
 #include <boost/asio/thread_pool.hpp>
 
 #include <memory>
@@ -31,6 +33,9 @@ class Scopes {
     struct CloseBus {
         void operator()(sd_bus* bus) const;
     };
+
+    // On the thread only.
+    Outcome<sd_bus*> bus();
 
     std::unique_ptr<sd_bus, CloseBus> bus_; // of the one thread; empty until it is needed
     boost::asio::thread_pool thread_{1};
