@@ -8,7 +8,6 @@ tool there are, this one included; value: seconds, or a count).
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -55,7 +54,7 @@ class Bench:
     def __init__(self, work: Path, guests: str):
         self.work, self.guests = work, guests
 
-    def create(self, tool: str, n: int, guest: str) -> float:
+    def create(self, tool: str, n: int, guest: str, *under: str) -> float:
         name = f"{tool}{n}"
         image = self.work / f"{name}.img"
         with image.open("wb") as file:
@@ -63,7 +62,9 @@ class Bench:
         path = self.work / f"{name}.cfg"
         path.write_text(CONFIGS[guest].format(name=name, work=self.work, guests=self.guests, image=image))
         # Paused where there is a real kernel: it would compete with what is measured.
-        return run(tool, "create", *(["-p"] if guest == "linux" else []), str(path))
+        # Traced: without the process that xl leaves behind, for which strace would wait.
+        options = (["-p"] if guest == "linux" else []) + (["-e"] if under else [])
+        return run(*under, tool, "create", *options, str(path))
 
     def series(self, count: int, guest: str):
         """One growing and shrinking population of both tools' domains."""
@@ -80,23 +81,24 @@ class Bench:
                 row("destroy", tool, guest, n, run(tool, "destroy", f"{tool}{n}"))
 
     def requests(self, guest: str):
-        """Requests xenstored read from its socket during one create and one destroy; no machine changes that."""
-        for tool in TOOLS:
-            row("create requests", tool, guest, 1, self.traced(lambda: self.create(tool, 0, guest)))
-            row("destroy requests", tool, guest, 1, self.traced(lambda: run(tool, "destroy", f"{tool}0")))
-
-    def traced(self, action) -> int:
-        """xenstored reads the 16-byte head of each message by itself."""
+        """xenstore requests of one create and one destroy, hotplug scripts included; no machine changes them."""
+        for verb in ("create", "destroy"):
+            before = daemon_requests()
+            self.act(verb, "zl", guest)
+            time.sleep(1)  # what follows the answer belongs to it
+            row(f"{verb} requests", "zl", guest, 1, daemon_requests() - before)
         trace = self.work / "trace"
-        process = subprocess.Popen(["strace", "-e", "trace=read", "-o", str(trace), "-p",
-                                    text_of("pgrep", "-o", "-x", "xenstored").strip()], stderr=subprocess.PIPE, text=True)
-        if "attached" not in (said := process.stderr.readline()):
-            sys.exit(f"strace: {said}")
-        action()
-        time.sleep(1)  # what follows the answer belongs to it
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        return len(re.findall(r", 16\) += 16$", trace.read_text(errors="replace"), re.MULTILINE))
+        for verb in ("create", "destroy"):
+            self.act(verb, "xl", guest, "strace", "-f", "-yy", "-e", "trace=write", "-o", str(trace))
+            # libxenstore writes the 16-byte head of each message by itself.
+            heads = re.findall(r"write\(\d+<UNIX.*, 16\) += 16$", trace.read_text(errors="replace"), re.MULTILINE)
+            row(f"{verb} requests", "xl", guest, 1, len(heads))
+
+    def act(self, verb: str, tool: str, guest: str, *under: str):
+        if verb == "create":
+            self.create(tool, 0, guest, *under)
+        else:
+            run(*under, tool, "destroy", f"{tool}0")
 
     def cold_kernel(self):
         """The first use of a kernel file: it is unpacked. xl unpacks it each time."""
@@ -107,6 +109,12 @@ class Bench:
         path.write_text(text.replace(f"{self.guests}/vmlinuz", str(copy)))
         row("cold create", "zl", "linux", 1, run("zl", "create", "-p", str(path)))
         run("zl", "destroy", "cold")
+
+
+def daemon_requests() -> int:
+    """The daemon's own count."""
+    text = text_of("curl", "-s", "--unix-socket", "/run/zocalo/toolstackd.sock", "http://localhost/metrics")
+    return int(float(re.search(r"^zocalo_xenstore_requests_total (\S+)", text, re.MULTILINE)[1]))
 
 
 def footprint():
