@@ -19,7 +19,7 @@ struct Settings {
 
     std::int64_t retry_first_ms = 200, retry_longest_ms = 5'000; // after a failed step
     std::int64_t unknown_retry_ms = 1'000;                       // Xen or xenstored is away
-    std::int64_t gone_poll_first_ms = 5, gone_poll_longest_ms = 1'000;
+    std::int64_t gone_poll_first_ms = 5;
     std::int64_t gone_limit_ms = 60'000; // an operation stops waiting for a dying domain
     std::int64_t resync_ms = 15'000;     // look at everything, whether told or not
     std::int64_t connect_limit_ms = 30'000;

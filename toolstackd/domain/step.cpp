@@ -126,9 +126,16 @@ Step step_starting(const Situation& s)
     return {.kind = StepKind::build};
 }
 
+// By somebody else's hand. While it is dying Xen waits for us too: we map its console, our backends
+// its rings.
+bool destroyed(const Situation& s)
+{
+    return !s.seen.domain || s.seen.domain->dying;
+}
+
 Step step_built(const Situation& s)
 {
-    if (!s.seen.domain)
+    if (destroyed(s))
         return {.kind = StepKind::record_end, .word = "destroyed"};
     if (!s.record.instance.start_paused && never_ran(*s.seen.domain))
         return {.kind = StepKind::unpause};
@@ -151,11 +158,9 @@ Step step_served(const Situation& s)
 
 Step step_running(const Situation& s)
 {
-    if (!s.seen.domain)
+    if (destroyed(s))
         return {.kind = StepKind::record_end, .word = "destroyed"};
     const LiveDomain& domain = *s.seen.domain;
-    if (domain.dying) // by somebody else's hand: wait until it is gone
-        return wait(s.now_ms + s.settings.gone_poll_longest_ms);
     if (domain.shutdown && exit_word(domain.shutdown_reason) != "suspend")
         return {.kind = StepKind::record_end, .word = exit_word(domain.shutdown_reason)};
     return step_served(s);
@@ -163,7 +168,7 @@ Step step_running(const Situation& s)
 
 Step step_preserved(const Situation& s)
 {
-    if (!s.seen.domain)
+    if (destroyed(s))
         return {.kind = StepKind::record_end, .word = "destroyed"};
     return step_served(s);
 }

@@ -106,6 +106,25 @@ void FakeWorld::shut_down(const rpc::Uuid& uuid, std::uint8_t reason)
     fire("@releaseDomain");
 }
 
+void FakeWorld::destroy_from_outside(const rpc::Uuid& uuid)
+{
+    Guest* guest = guest_of(uuid);
+    if (guest == nullptr)
+        return;
+    const std::string number = std::to_string(guest->live.domid.value);
+    const auto below = [](const std::string& path, const std::string& top) {
+        return path == top || path.starts_with(top + "/");
+    };
+    std::erase_if(nodes, [&](const auto& node) {
+        return below(node.first, "/local/domain/" + number) ||
+               below(node.first, "/libxl/" + number) || below(node.first, "/vm/" + rpc::text(uuid));
+    });
+    guest->live.dying = true;
+    guest->introduced = false; // xenstored lets go by itself
+    guest->reap_at = clock.now_ms() + behaviour.dying_ms;
+    fire("@releaseDomain");
+}
+
 DomId FakeWorld::add_foreign(const std::string& name)
 {
     Guest guest;

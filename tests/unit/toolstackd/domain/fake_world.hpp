@@ -69,6 +69,8 @@ struct FakeWorld {
     Guest* guest_of(const rpc::Uuid& uuid);
     // The guest stops by itself (SHUTDOWN_*).
     void shut_down(const rpc::Uuid& uuid, std::uint8_t reason);
+    // As `xl destroy` does: its nodes go at once, its pages when nobody maps them any more.
+    void destroy_from_outside(const rpc::Uuid& uuid);
     DomId add_foreign(const std::string& name);
     rpc::Uuid seeded_uuid();
     void reap();

@@ -223,6 +223,19 @@ TEST_F(Lifecycle, ADomainCreatedPausedIsNotPausedAfterItRebooted)
     EXPECT_EQ(h.domain("web")->state, DomainState::running);
 }
 
+TEST_F(Lifecycle, ADomainThatSomebodyElseDestroyedIsLetGo)
+{
+    const auto before = h.world.guests.size();
+    h.change(create_request(small_config("web")));
+    h.change(create_request(small_config("kept"), true));
+    h.world.destroy_from_outside(uuid("web"));
+    h.world.destroy_from_outside(uuid("kept"));
+    h.settle();
+    EXPECT_FALSE(h.domain("web"));
+    EXPECT_EQ(h.domain("kept")->state, DomainState::stopped);
+    EXPECT_EQ(h.world.guests.size(), before);
+}
+
 TEST_F(Lifecycle, AttachedDisksAndNicsComeAndGo)
 {
     h.change(create_request(small_config("web")));

@@ -91,6 +91,14 @@ TEST(NextStep, DestroysARunningDomainOnlyForAnAcceptedOperation)
     EXPECT_EQ(step(in_phase(Phase::running), sees()), StepKind::record_end);
 }
 
+TEST(NextStep, LetsGoOfADomainThatDiesByAnothersHand)
+{
+    auto dying = live(false, 9);
+    dying.dying = true;
+    for (const Phase phase : {Phase::built, Phase::running, Phase::preserved})
+        EXPECT_EQ(step(in_phase(phase), sees(dying)), StepKind::record_end);
+}
+
 TEST(NextStep, FreesNothingOfADyingDomainBeforeItIsGone)
 {
     auto record = in_phase(Phase::ending);
