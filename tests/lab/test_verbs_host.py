@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """zl's verbs about the host and the daemon, its exit statuses, and domains that xl made."""
+import json
 import re
 
 import pytest
@@ -181,11 +182,19 @@ def test_openapi_and_metrics_are_served(dom0, zl):
 def test_zl_reads_what_xl_reads(zl, dom0):
     """The same file, to both programs' dry runs."""
     file = f"{WORK}/same.cfg"
-    keys = {"name": "same", "type": "pv", "kernel": "/boot/x", "memory": 64, "vcpus": 2, "cpus": "0-1",
+    keys = {"name": "same", "type": "pv", "kernel": "/boot/x", "memory": 64, "vcpus": 2, "on_crash": "preserve",
             "disk": ["/dev/vg/g,raw,xvda,rw"], "vif": ["mac=00:16:3e:01:02:03,bridge=xenbr0"]}
     dom0.put(file, config_text(keys))
     theirs = dom0.must(["xl", "create", "-n", file])
-    assert '"vdev": "xvda"' in theirs and '"mac": "00:16:3e:01:02:03"' in theirs
+    theirs = json.loads(theirs[theirs.index("{"):])
+    ours = json.loads(zl("create", "-n", "-o", "json", file))["config"]
+    disk, nic = theirs["disks"][0], theirs["nics"][0]
+    assert (ours["disks"][0]["vdev"], ours["disks"][0]["target"]) == (disk["vdev"], disk["pdev_path"])
+    assert ours["disks"][0]["readonly"] == (not disk["readwrite"])
+    assert (ours["nics"][0]["mac"], ours["nics"][0]["bridge"]) == (nic["mac"], nic["bridge"])
+    assert (ours["vcpus"], ours["memory_mib"] * 1024) == (
+        theirs["b_info"]["max_vcpus"], theirs["b_info"]["target_memkb"])
+    assert ours["on_crash"] == theirs["on_crash"] == "preserve"
     dom0.must(["rm", file])
 
 
