@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our disk and network backends on Xen, as the daemon starts them, with Linux's own drivers in the guest."""
+import pytest
+from mini_guest import image_digest, make_bridge, mini_guest, new_image
+from toolstack import until
+
+MIB = 1 << 20
+WRITTEN = 4
+XVDA, XVDB = 51712, 51728
+ADDRESSES = {"IPv4": ("10.9.0.1", "10.9.0.2"), "IPv6": ("fd00:9::1", "fd00:9::2")}
+LOST = "device.failed"
+
+
+@pytest.fixture(scope="module")
+def guest(dom0, deb):
+    assert deb is not None, "no package was built: ./dev deb"
+    make_bridge(dom0, "10.9.0.1/24", "fd00:9::1/64")
+    image = new_image(dom0, "a.img", 64)
+    with mini_guest(dom0, [f"format=raw,vdev=xvda,access=rw,target={image}"],
+                    ["mac=00:16:3e:5a:00:01,bridge=xenbr0"]) as made:
+        made.image = image
+        configure(made)
+        yield made
+
+
+def configure(guest):
+    guest.wait_device("/sys/class/net/eth0")
+    guest.must("echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad; ip link set eth0 up")
+    guest.must("ip address add 10.9.0.2/24 dev eth0; ip address add fd00:9::2/64 dev eth0")
+
+
+def healthy(guest):
+    """The daemon answers, the first disk reads, the card answers: what a fault elsewhere must not touch."""
+    assert "web" in guest.dom0.must(["zl", "list"])
+    guest.must("dd if=/dev/xvda of=/dev/null bs=64k count=16 2>/dev/null")
+    guest.must("ping -c 1 -W 10 10.9.0.1")
+
+
+def plug_disk(guest, image: str, *more: str):
+    guest.dom0.must(["zl", "block-attach", "web", ",".join(("format=raw,vdev=xvdb", *more, f"target={image}"))])
+    guest.wait_device("/dev/xvdb")
+
+
+def unplug_disk(guest):
+    guest.dom0.must(["zl", "block-detach", "web", "xvdb"])
+    assert guest.state("zblk", XVDB) == ""
+
+
+def plug_first_again(dom0, guest):
+    dom0.must(["zl", "block-detach", "--force", "web", "xvda"])
+    dom0.must(["zl", "block-attach", "web", f"format=raw,vdev=xvda,access=rw,target={guest.image}"])
+    guest.wait_device("/dev/xvda")
+
+
+def test_what_a_guest_writes_is_in_the_image_and_reads_back(dom0, guest):
+    assert guest.must("blockdev --getsize64 /dev/xvda") == str(64 * MIB)
+    guest.must(f"dd if=/dev/urandom of=/tmp/data bs=64k count={WRITTEN * 16} 2>/dev/null")
+    wrote = guest.must("sha256sum < /tmp/data").split()[0]
+    guest.must("dd if=/tmp/data of=/dev/xvda bs=64k conv=fsync 2>/dev/null")
+    assert image_digest(dom0, guest.image, WRITTEN) == wrote
+    assert guest.digest("/dev/xvda", WRITTEN) == wrote
+
+
+@pytest.mark.parametrize("kind", ["blk", "net"])
+def test_the_backends_have_a_user_of_their_own_and_no_rights(dom0, guest, kind):
+    status = dom0.must(f"cat /proc/{guest.backend(kind)}/status")
+    lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    assert len(set(lines["Uid"].split())) == 1 and lines["Uid"].split()[0] != "0"
+    assert int(lines["CapEff"], 16) == int(lines["CapPrm"], 16) == 0
+    assert lines["NoNewPrivs"].strip() == "1"
+
+
+def test_fsync_in_the_guest_becomes_a_flush_of_the_image(dom0, guest):
+    pid = guest.backend("blk")
+    watch = dom0.start(f"exec strace -f -p {pid} -e trace=io_submit,fsync,fdatasync -o /tmp/flush")
+    watch.expect(b"attached", 60)
+    guest.must("dd if=/dev/urandom of=/dev/xvda bs=4k count=1 conv=fsync 2>/dev/null")
+    watch.signal(2)
+    watch.collect(60)
+    calls = dom0.must("cat /tmp/flush")
+    assert "FDSYNC" in calls or "FSYNC" in calls or "fdatasync(" in calls, calls
+
+
+def test_a_read_only_disk_reads_and_refuses_writes(dom0, guest):
+    image = new_image(dom0, "ro.img", 8)
+    dom0.must(f"head -c 8M /dev/urandom > {image}")
+    before = image_digest(dom0, image, 8)
+    plug_disk(guest, image, "access=ro")
+    assert guest.digest("/dev/xvdb", 8) == before
+    assert guest.must("blockdev --getro /dev/xvdb") == "1"
+    guest.must("! dd if=/dev/zero of=/dev/xvdb bs=4k count=1 conv=fsync 2>/dev/null")
+    unplug_disk(guest)
+    assert image_digest(dom0, image, 8) == before
+
+
+def test_a_disk_that_the_driver_gave_back_is_closed_and_can_be_plugged_again(dom0, guest):
+    """Linux's disk driver does not connect a second time by itself; a driver that does is in test_hostile.py."""
+    pid, before = guest.backend("blk"), guest.digest("/dev/xvda", WRITTEN)
+    guest.must(f"echo vbd-{XVDA} > /sys/bus/xen/drivers/vbd/unbind")
+    until(lambda: guest.state("zblk", XVDA) == "6", "the backend has let go")
+    assert guest.backend("blk") == pid
+    plug_first_again(dom0, guest)
+    assert guest.digest("/dev/xvda", WRITTEN) == before
+
+
+@pytest.mark.parametrize("family", ADDRESSES)
+def test_data_moves_both_ways_over_the_network(dom0, guest, family):
+    host, inside = ADDRESSES[family]
+    guest.must(f"ping -c 2 -s 1400 -W 10 {host}; head -c 2097152 /dev/urandom > /tmp/out")
+    sent = guest.must("sha256sum < /tmp/out").split()[0]
+    listener = dom0.start("busybox nc -l -p 5001 | sha256sum")  # its input stays open, or it leaves too early
+    guest.must(f"for i in $(seq 50); do nc {host} 5001 < /tmp/out && break; sleep 0.2; done")
+    assert listener.collect(120)[1].decode().split()[0] == sent
+    right = dom0.must("head -c 2097152 /dev/urandom | tee /tmp/in | sha256sum").split()[0]
+    sender = dom0.start(f"for i in $(seq 50); do busybox nc {inside} 5002 < /tmp/in && break; sleep 0.2; done")
+    assert guest.must("nc -l -p 5002 | sha256sum").split()[0] == right
+    assert sender.collect(60)[0] == 0
+
+
+def test_the_driver_lets_go_of_a_card_and_takes_it_again(guest):
+    pid = guest.backend("net")
+    guest.must("echo vif-0 > /sys/bus/xen/drivers/vif/unbind")
+    until(lambda: guest.state("znet", 0) in ("2", "6"), "the backend has let go")
+    guest.must("echo vif-0 > /sys/bus/xen/drivers/vif/bind")
+    configure(guest)
+    guest.must("ping -c 2 -W 10 10.9.0.1")
+    assert guest.backend("net") == pid
+
+
+def test_a_full_disk_below_a_sparse_image_is_an_error_in_the_guest_and_no_more(dom0, guest):
+    pid, folder = guest.backend("blk"), "/var/lib/zocalo-lab/small"
+    dom0.must(f"mkdir -p {folder} && truncate -s 24M {folder}.fs && mkfs.ext4 -qF {folder}.fs"
+              f" && mount -o loop {folder}.fs {folder} && truncate -s 64M {folder}/sparse.img")
+    plug_disk(guest, f"{folder}/sparse.img", "access=rw")
+    guest.must("! dd if=/dev/zero of=/dev/xvdb bs=1M count=60 conv=fsync 2>/dev/null")
+    healthy(guest)
+    guest.must("dd if=/dev/xvdb of=/dev/null bs=64k count=4 2>/dev/null")
+    assert guest.backend("blk") == pid
+    unplug_disk(guest)
+    dom0.must(f"umount {folder} && rm {folder}.fs")  # the backend has closed the image
+
+
+def test_a_detach_that_the_guest_does_not_answer_ends_and_says_why(dom0, guest):
+    plug_disk(guest, new_image(dom0, "b.img", 16), "access=rw")
+    dom0.must(["zl", "pause", "web"])
+    status, _, said = dom0.run(["zl", "block-detach", "web", "xvdb"])
+    assert status != 0 and "did not let go" in said and "--force" in said, (status, said)
+    dom0.must(["zl", "block-detach", "--force", "web", "xvdb"])
+    assert guest.state("zblk", XVDB) == ""
+    dom0.must(["zl", "unpause", "web"])
+    healthy(guest)
+
+
+def test_a_killed_backend_costs_its_disks_their_connection_and_nothing_else(dom0, guest):
+    pid, daemon = guest.backend("blk"), dom0.must("systemctl show -P MainPID toolstackd")
+    before = guest.digest("/dev/xvda", WRITTEN)
+    told = len(guest.events(LOST))
+    dom0.must(f"kill -9 {pid}")
+    until(lambda: dom0.run("pgrep -f ^zocalo-blkback")[1].strip() not in ("", str(pid)), "a new process")
+    guest.must("ping -c 1 -W 10 10.9.0.1")
+    until(lambda: len(guest.events(LOST)) > told, "the loss is told")
+    plug_first_again(dom0, guest)
+    assert guest.digest("/dev/xvda", WRITTEN) == before
+    assert dom0.must("systemctl show -P MainPID toolstackd") == daemon
+    healthy(guest)
+
+
+def test_detach_leaves_nothing_of_a_card(dom0, guest):
+    dom0.must(["zl", "network-attach", "web", "mac=00:16:3e:5a:00:02,bridge=xenbr0"])
+    guest.wait_device("/sys/class/net/eth1")
+    assert f"vif{guest.id}.1" in dom0.must("ip -o link show master xenbr0")
+    dom0.must(["zl", "network-detach", "web", "1"])
+    assert f"vif{guest.id}.1" not in dom0.must("ip -o link")
+    guest.must("for i in $(seq 50); do test -e /sys/class/net/eth1 || break; sleep 0.1; done;"
+               " ! test -e /sys/class/net/eth1")
