@@ -129,7 +129,7 @@ void run_timers(System& system, unsigned cpu, std::uint64_t now)
     }
 }
 
-Vcpu* choose_vcpu(System& system, unsigned cpu, std::uint64_t now)
+VcpuChoice choose_vcpu(System& system, unsigned cpu, std::uint64_t now)
 {
     CpuState& state = system.cpus[cpu];
     Vcpu* const before = state.current;
@@ -145,7 +145,7 @@ Vcpu* choose_vcpu(System& system, unsigned cpu, std::uint64_t now)
             set_run_state(*next, RUNSTATE_running, now);
     }
     state.current = next;
-    return next;
+    return {next, choice.release};
 }
 
 std::uint64_t next_deadline(const CpuState& cpu)

@@ -20,8 +20,13 @@ void shut_down(System& system, Domain& domain, std::uint32_t reason);
 // Runs what is due on this processor.
 void run_timers(System& system, unsigned cpu, std::uint64_t now);
 
-// The vCPU this processor runs from now on (null: none), with its run state accounted.
-Vcpu* choose_vcpu(System& system, unsigned cpu, std::uint64_t now);
+// The vCPU this processor runs from now on (null: none), with its run state accounted. `release`: the
+// registers of the one that ran last must be saved now, because it runs elsewhere next.
+struct VcpuChoice {
+    Vcpu* next{};
+    bool release{};
+};
+VcpuChoice choose_vcpu(System& system, unsigned cpu, std::uint64_t now);
 
 // When this processor must look again at the latest.
 std::uint64_t next_deadline(const CpuState& cpu);

@@ -84,7 +84,8 @@ void Buddy::free_range(Mfn first, std::uint64_t count)
     }
 }
 
-std::optional<std::uint32_t> Buddy::find(unsigned order, unsigned address_bits) const
+std::optional<std::uint32_t>
+Buddy::find(unsigned order, unsigned wanted, unsigned address_bits) const
 {
     if (lists_[order] == kNoFrame)
         return std::nullopt;
@@ -93,7 +94,7 @@ std::optional<std::uint32_t> Buddy::find(unsigned order, unsigned address_bits) 
     const std::uint64_t end =
         address_bits > kPageShift ? std::uint64_t{1} << (address_bits - kPageShift) : 0;
     for (std::uint32_t block = lists_[order]; block != kNoFrame; block = frames_[Mfn{block}].next)
-        if (block + frames_in(order) <= end)
+        if (block + frames_in(wanted) <= end)
             return block;
     return std::nullopt;
 }
@@ -101,7 +102,7 @@ std::optional<std::uint32_t> Buddy::find(unsigned order, unsigned address_bits) 
 std::optional<Mfn> Buddy::allocate(unsigned wanted, unsigned address_bits)
 {
     for (unsigned order = wanted; order <= kMaxOrder; ++order) {
-        const auto found = find(order, address_bits);
+        const auto found = find(order, wanted, address_bits);
         if (!found)
             continue;
         remove(*found, order);

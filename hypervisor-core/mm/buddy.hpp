@@ -32,7 +32,9 @@ class Buddy {
     void push(std::uint32_t block, unsigned order);
     void remove(std::uint32_t block, unsigned order);
     bool is_free_block(std::uint64_t block, unsigned order) const;
-    std::optional<std::uint32_t> find(unsigned order, unsigned address_bits) const;
+    // A free block of `order` whose first 2^`wanted` frames lie in reach: those are what is handed
+    // out.
+    std::optional<std::uint32_t> find(unsigned order, unsigned wanted, unsigned address_bits) const;
 
     FrameTable& frames_;
     std::array<std::uint32_t, kMaxOrder + 1> lists_{};

@@ -95,13 +95,51 @@ high64:
     mov %eax, %gs
     mov $0x10, %eax
     mov %eax, %ss
-    lea boot_stack_end(%rip), %rsp
+    mov other_cpu_stack(%rip), %rax
+    test %rax, %rax
+    jz 1f
+    // A further processor: straight to the final page tables and its own stack.
+    mov other_cpu_root(%rip), %rcx
+    mov %rcx, %cr3
+    mov %rax, %rsp
+    xor %ebp, %ebp
+    call start_other_cpu
+1:  lea boot_stack_end(%rip), %rsp
     mov %ebp, %edi
     mov %esi, %esi
     xor %ebp, %ebp
     call start_hypervisor
 1:  hlt
     jmp 1b
+
+    // Copied to low memory, where further processors start in real mode (boot/other_cpus.cpp).
+    .code16
+    .globl other_cpu_start, other_cpu_start_end
+other_cpu_start:
+    cli
+    cld
+    mov $(other_cpu_gdt_pointer - other_cpu_start), %bx
+    mov %cs, %ax
+    mov %ax, %ds
+    lgdtl (%bx)
+    mov %cr0, %eax
+    or $1, %eax
+    mov %eax, %cr0
+    ljmpl $0x18, $PHYSICAL(other_cpu_protected)
+    .balign 4
+other_cpu_gdt_pointer:
+    .word 31
+    .long PHYSICAL(boot_gdt)
+other_cpu_start_end:
+
+    .code32
+other_cpu_protected:
+    mov $0x10, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    mov $PHYSICAL(boot_l4), %eax
+    jmp enter_long_mode
 
     .section .rodata
 no_long_mode_text:
@@ -112,9 +150,18 @@ boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff // 0x08: 64-bit code
     .quad 0x00cf93000000ffff // 0x10: data
+    .quad 0x00cf9b000000ffff // 0x18: 32-bit code
 boot_gdt_pointer:
-    .word 23
+    .word 31
     .long PHYSICAL(boot_gdt)
+
+    .data
+    .balign 8
+    .globl other_cpu_stack, other_cpu_root
+other_cpu_stack:
+    .quad 0
+other_cpu_root:
+    .quad 0
 
     .bss
     .balign 4096

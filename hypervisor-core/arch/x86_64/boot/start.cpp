@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // From the first C++ instruction to the first guest instruction, in order.
 #include "hypervisor-core/arch/x86_64/boot/machine_memory.hpp"
+#include "hypervisor-core/arch/x86_64/boot/other_cpus.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/clock.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/descriptors.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/local_apic.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/system_lock.hpp"
 #include "hypervisor-core/arch/x86_64/drivers/interrupts.hpp"
 #include "hypervisor-core/arch/x86_64/drivers/io_apic.hpp"
 #include "hypervisor-core/arch/x86_64/drivers/serial.hpp"
@@ -64,7 +66,6 @@ void find_processors(System& system)
         system.cpus[i].apic_id = acpi.processors[i].apic_id;
         system.cpus[i].acpi_id = acpi.processors[i].acpi_id;
     }
-    system.cpu_count = 1;
 }
 
 std::uint64_t dom0_bytes(const System& system)
@@ -73,6 +74,18 @@ std::uint64_t dom0_bytes(const System& system)
     const std::uint64_t free = system.memory.buddy().free_frames() << kPageShift;
     const std::uint64_t most = free > kLeft ? free - kLeft : 0;
     return options.dom0_bytes != 0 && options.dom0_bytes < most ? options.dom0_bytes : most;
+}
+
+// Further processors are idle already, and wait for the lock.
+void start_dom0(System& system)
+{
+    const SystemGuard lock;
+    const unsigned vcpus = options.dom0_vcpus != 0 ? options.dom0_vcpus : system.cpu_count;
+    const auto dom0 = build_dom0(system, {dom0_bytes(system), vcpus});
+    if (!dom0)
+        panic("cannot start dom0: ", dom0.error());
+    free_modules(system);
+    unpause_domain(system, **dom0);
 }
 
 // On the first processor's own stack, with the final page tables.
@@ -86,12 +99,8 @@ std::uint64_t dom0_bytes(const System& system)
     io_apic::start(system.acpi, kIoApics);
     start_clock(system);
 
-    const unsigned vcpus = options.dom0_vcpus != 0 ? options.dom0_vcpus : system.cpu_count;
-    const auto dom0 = build_dom0(system, {dom0_bytes(system), vcpus});
-    if (!dom0)
-        panic("cannot start dom0: ", dom0.error());
-    free_modules(system);
-    unpause_domain(system, **dom0);
+    start_other_cpus(system);
+    start_dom0(system);
     run_guests();
 }
 

@@ -31,16 +31,20 @@ void publish_run_state(const Vcpu& vcpu)
         hal::copy_to_guest(vcpu.runstate_area, &vcpu.runstate, sizeof(vcpu.runstate));
 }
 
-// Makes the processor hold the registers of `next`; null when it is to idle, which leaves the last
-// guest's registers in place in case it is the next one as well.
-void switch_to(CpuTop& top, Vcpu* next, TrapFrame& frame)
+// Makes the processor hold the registers of the next vCPU. When it is to idle, the last one's stay in
+// place in case it is the next one as well, unless it runs elsewhere first.
+void switch_to(CpuTop& top, const VcpuChoice& choice, TrapFrame& frame)
 {
-    if (next == nullptr || next == top.loaded)
+    const bool stays = choice.next == nullptr ? !choice.release : choice.next == top.loaded;
+    if (stays)
         return;
     if (top.loaded != nullptr)
         save_vcpu(*top.loaded, frame);
-    top.loaded = next;
-    load_vcpu(*next, frame);
+    top.loaded = choice.next;
+    if (choice.next != nullptr)
+        load_vcpu(*choice.next, frame);
+    else
+        load_idle_address_space(*top.system);
 }
 
 void do_work(CpuTop& top, CpuState& cpu, TrapFrame& frame)
@@ -51,11 +55,11 @@ void do_work(CpuTop& top, CpuState& cpu, TrapFrame& frame)
     const std::uint64_t now = hal::now();
     run_timers(system, top.id, now);
     if (cpu.choose || cpu.current == nullptr || now >= cpu.choose_at) {
-        Vcpu* const next = choose_vcpu(system, top.id, now);
-        switch_to(top, next, frame);
-        if (next != nullptr) {
-            publish_time(system, *next);
-            publish_run_state(*next);
+        const VcpuChoice choice = choose_vcpu(system, top.id, now);
+        switch_to(top, choice, frame);
+        if (choice.next != nullptr) {
+            publish_time(system, *choice.next);
+            publish_run_state(*choice.next);
         }
     }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/mm/audit.hpp"
+
+#include "hypervisor-core/hal/memory.hpp"
+
+namespace zocalo::hv {
+namespace {
+
+constexpr unsigned kEntries = 512;
+constexpr unsigned kFirstHypervisorSlot = 256, kEndHypervisorSlot = 272;
+
+unsigned level_of(const FrameInfo& frame)
+{
+    if (frame.type_refs == 0 || frame.type < FrameType::l1 || frame.type > FrameType::l4)
+        return 0;
+    return static_cast<unsigned>(frame.type) - static_cast<unsigned>(FrameType::l1) + 1;
+}
+
+std::string_view check_page(FrameTable& frames, Pte entry, std::span<std::uint32_t> writable)
+{
+    if (!frames.is_ram(entry.mfn()))
+        return {};
+    const FrameInfo& frame = frames[entry.mfn()];
+    if (frame.refs == 0)
+        return "maps a free frame";
+    if (!entry.writable())
+        return {};
+    if (frame.type != FrameType::writable || frame.type_refs == 0)
+        return "maps a table or descriptor page writable";
+    if (++writable[entry.mfn().value] > frame.type_refs)
+        return "is one writable mapping more than was counted";
+    return {};
+}
+
+std::string_view check_table(FrameTable& frames, Pte entry, unsigned level, DomId owner)
+{
+    if (!frames.is_ram(entry.mfn()))
+        return "points at what is no RAM as a table";
+    const FrameInfo& frame = frames[entry.mfn()];
+    if (level_of(frame) != level - 1)
+        return "points at what is no table of the level below";
+    if (frame.owner != owner)
+        return "points at a table of another domain";
+    return {};
+}
+
+} // namespace
+
+std::optional<AuditFault> audit(Memory& memory, std::span<std::uint32_t> counts)
+{
+    FrameTable& frames = memory.frames();
+    for (std::uint32_t& count : counts)
+        count = 0;
+    for (Mfn mfn{}; frames.contains(mfn); mfn = mfn + 1) {
+        const unsigned level = level_of(frames[mfn]);
+        if (level == 0)
+            continue;
+        for (unsigned slot = 0; slot < kEntries; ++slot) {
+            const Pte entry{hal::table_entries(mfn)[slot]};
+            const bool ours =
+                level == 4 && slot >= kFirstHypervisorSlot && slot < kEndHypervisorSlot;
+            if (!entry.present() || ours)
+                continue;
+            const std::string_view what =
+                level == 1 ? check_page(frames, entry, counts)
+                           : check_table(frames, entry, level, frames[mfn].owner);
+            if (!what.empty())
+                return AuditFault{mfn, slot, what};
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace zocalo::hv

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/arch/fake/fake_machine.hpp"
+#include "hypervisor-core/hal/memory.hpp"
+#include "hypervisor-core/mm/audit.hpp"
+#include "hypervisor-core/mm/page_tables.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace zocalo::hv {
+namespace {
+
+constexpr DomId kGuest{1}, kOther{2};
+constexpr std::uint64_t kReadOnly = Pte::kPresent | Pte::kUser;
+constexpr std::uint64_t kWrite = kReadOnly | Pte::kWritable;
+
+struct PageTablesTest : testing::Test {
+    std::vector<FrameInfo> infos = std::vector<FrameInfo>(FakeMachine::kFrames);
+    std::vector<std::uint64_t> m2p = std::vector<std::uint64_t>(FakeMachine::kFrames);
+    std::vector<std::uint32_t> counts = std::vector<std::uint32_t>(FakeMachine::kFrames);
+    Memory memory;
+    PageTables tables{memory};
+    OwnedFrames guest{.owner = kGuest, .limit = 200};
+    OwnedFrames other{.owner = kOther, .limit = 200};
+    MapRights rights{kGuest, kGuest, false};
+
+    PageTablesTest()
+    {
+        fake_machine().reset();
+        memory.start(infos, m2p);
+        memory.add_free(Mfn{1}, FakeMachine::kFrames - 1);
+    }
+    ~PageTablesTest() override
+    {
+        const auto fault = audit(memory, counts);
+        EXPECT_FALSE(fault) << "table " << fault->table.value << " slot " << fault->slot << " "
+                            << fault->what;
+    }
+
+    Mfn page(OwnedFrames& owner) { return *memory.allocate_for(owner, 0); }
+    Mfn page() { return page(guest); }
+    void raw(Mfn table, unsigned slot, Mfn target, std::uint64_t flags)
+    {
+        hal::table_entries(table)[slot] = Pte::make(target, flags).raw;
+    }
+    const FrameInfo& info(Mfn mfn) { return memory.frames()[mfn]; }
+
+    // A pinned four-level tree; `l1` is its lowest table, all slots 0.
+    struct Tree {
+        Mfn l4, l3, l2, l1;
+    };
+    Tree tree()
+    {
+        const Tree made{page(), page(), page(), page()};
+        raw(made.l4, 0, made.l3, kWrite);
+        raw(made.l3, 0, made.l2, kWrite);
+        raw(made.l2, 0, made.l1, kWrite);
+        EXPECT_TRUE(tables.pin(made.l4, 4, rights));
+        return made;
+    }
+};
+
+TEST_F(PageTablesTest, PinningATreeGivesEveryTableItsType)
+{
+    const Tree t = tree();
+    EXPECT_EQ(info(t.l4).type, FrameType::l4);
+    EXPECT_EQ(info(t.l3).type, FrameType::l3);
+    EXPECT_EQ(info(t.l2).type, FrameType::l2);
+    EXPECT_EQ(info(t.l1).type, FrameType::l1);
+    EXPECT_EQ(info(t.l1).type_refs, 1U);
+    ASSERT_TRUE(tables.unpin(t.l4, kGuest));
+    EXPECT_EQ(info(t.l1).type_refs, 0U);
+    EXPECT_EQ(info(t.l1).refs, 1U);
+}
+
+TEST_F(PageTablesTest, ATableIsNeverMappedWritable)
+{
+    const Tree t = tree();
+    EXPECT_EQ(
+        tables.write({t.l1, 0}, Pte::make(t.l1, kWrite), WriteKind::plain, rights).error(),
+        Errno::busy
+    );
+    EXPECT_EQ(
+        tables.write({t.l1, 0}, Pte::make(t.l4, kWrite), WriteKind::plain, rights).error(),
+        Errno::busy
+    );
+    EXPECT_TRUE(tables.write({t.l1, 0}, Pte::make(t.l4, kReadOnly), WriteKind::plain, rights));
+}
+
+TEST_F(PageTablesTest, APageThatIsMappedWritableCannotBecomeATable)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kWrite), WriteKind::plain, rights));
+    EXPECT_EQ(tables.pin(data, 1, rights).error(), Errno::busy);
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kReadOnly), WriteKind::plain, rights));
+    EXPECT_TRUE(tables.pin(data, 1, rights));
+}
+
+TEST_F(PageTablesTest, BecomingATableFlushesTranslationsThatMayBeLeft)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kWrite), WriteKind::plain, rights));
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte{}, WriteKind::plain, rights));
+    const unsigned before = fake_machine().flushes;
+    ASSERT_TRUE(tables.pin(data, 1, rights));
+    EXPECT_EQ(fake_machine().flushes, before + 1);
+}
+
+TEST_F(PageTablesTest, NoFlushWhenTheProcessorForgotEverythingMeanwhile)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kWrite), WriteKind::plain, rights));
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte{}, WriteKind::plain, rights));
+    memory.frames().clock().flushed(0);
+    const unsigned before = fake_machine().flushes;
+    ASSERT_TRUE(tables.pin(data, 1, rights));
+    EXPECT_EQ(fake_machine().flushes, before);
+}
+
+TEST_F(PageTablesTest, FramesOfOthersAreMappedOnlyInTheirName)
+{
+    const Tree t = tree();
+    const Mfn theirs = page(other);
+    EXPECT_EQ(
+        tables.write({t.l1, 0}, Pte::make(theirs, kReadOnly), WriteKind::plain, rights).error(),
+        Errno::inval
+    );
+    const MapRights foreign{kGuest, kOther, false};
+    EXPECT_TRUE(tables.write({t.l1, 0}, Pte::make(theirs, kWrite), WriteKind::plain, foreign));
+    EXPECT_EQ(info(theirs).refs, 2U);
+}
+
+TEST_F(PageTablesTest, AMappedFrameIsFreedOnlyWhenTheMappingGoes)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kReadOnly), WriteKind::plain, rights));
+    const std::uint64_t free = memory.buddy().free_frames();
+    memory.release(data, guest);
+    EXPECT_EQ(memory.buddy().free_frames(), free);
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte{}, WriteKind::plain, rights));
+    EXPECT_EQ(memory.buddy().free_frames(), free + 1);
+}
+
+TEST_F(PageTablesTest, OneBadEntryUndoesTheWholeValidation)
+{
+    const Mfn l1 = page(), good = page(), theirs = page(other);
+    raw(l1, 0, good, kWrite);
+    raw(l1, 1, theirs, kReadOnly);
+    EXPECT_FALSE(tables.pin(l1, 1, rights));
+    EXPECT_EQ(info(good).refs, 1U);
+    EXPECT_EQ(info(good).type_refs, 0U);
+    EXPECT_EQ(info(l1).type_refs, 0U);
+}
+
+TEST_F(PageTablesTest, TheHypervisorsSlotsAreNotTheGuests)
+{
+    const Tree t = tree();
+    EXPECT_EQ(
+        tables.write({t.l4, 256}, Pte::make(t.l3, kWrite), WriteKind::plain, rights).error(),
+        Errno::perm
+    );
+    EXPECT_FALSE(tables.find(t.l4, 0xffff800000000000));
+}
+
+TEST_F(PageTablesTest, LargePagesAndLoopsOfTablesAreRefused)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    EXPECT_FALSE(
+        tables.write({t.l2, 1}, Pte::make(data, kWrite | Pte::kLarge), WriteKind::plain, rights)
+    );
+    EXPECT_FALSE(tables.write({t.l4, 1}, Pte::make(t.l4, kWrite), WriteKind::plain, rights));
+    EXPECT_FALSE(tables.write({t.l2, 1}, Pte::make(t.l2, kWrite), WriteKind::plain, rights));
+}
+
+TEST_F(PageTablesTest, WhatIsNoRamNeedsAPermission)
+{
+    const Tree t = tree();
+    const Mfn device{1 << 20};
+    EXPECT_EQ(
+        tables.write({t.l1, 0}, Pte::make(device, kWrite), WriteKind::plain, rights).error(),
+        Errno::perm
+    );
+    const MapRights io{kGuest, kGuest, true};
+    EXPECT_TRUE(tables.write({t.l1, 0}, Pte::make(device, kWrite), WriteKind::plain, io));
+    tables.forbid_io(Mfn{2 << 20});
+    EXPECT_FALSE(tables.write({t.l1, 1}, Pte::make(Mfn{2 << 20}, kWrite), WriteKind::plain, io));
+}
+
+TEST_F(PageTablesTest, AnExchangeThatMissesChangesNothing)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    const auto done = tables.exchange({t.l1, 0}, Pte{1 << 9}, Pte::make(data, kWrite), rights);
+    ASSERT_TRUE(done);
+    EXPECT_FALSE(*done);
+    EXPECT_EQ(info(data).refs, 1U);
+    EXPECT_EQ(tables.read({t.l1, 0}), Pte{});
+}
+
+TEST_F(PageTablesTest, AccessedAndDirtySurviveAnUpdateThatKeepsThem)
+{
+    const Tree t = tree();
+    const Mfn data = page();
+    ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kWrite), WriteKind::plain, rights));
+    hal::table_entries(t.l1)[0] |= Pte::kDirty;
+    ASSERT_TRUE(
+        tables.write({t.l1, 0}, Pte::make(data, kReadOnly), WriteKind::keep_accessed_dirty, rights)
+    );
+    EXPECT_NE(tables.read({t.l1, 0}).raw & Pte::kDirty, 0U);
+    EXPECT_FALSE(tables.read({t.l1, 0}).writable());
+}
+
+TEST_F(PageTablesTest, DescriptorPagesAreCheckedAndNeverWritable)
+{
+    constexpr std::uint64_t kRing0Code = 0x00af9b000000ffff, kCallGate = 0x00008c0000080000;
+    const Tree t = tree();
+    const Mfn gdt = page(), bad = page();
+    hal::table_entries(gdt)[1] = kRing0Code;
+    hal::table_entries(bad)[1] = kCallGate;
+    ASSERT_TRUE(tables.get_descriptors(gdt, kGuest));
+    EXPECT_EQ(hal::table_entries(gdt)[1] >> 45 & 3, 3U);
+    EXPECT_FALSE(tables.write({t.l1, 0}, Pte::make(gdt, kWrite), WriteKind::plain, rights));
+    EXPECT_FALSE(tables.get_descriptors(bad, kGuest));
+    EXPECT_EQ(info(bad).type_refs, 0U);
+}
+
+TEST_F(PageTablesTest, TheAuditFindsAWritableTable)
+{
+    const Tree t = tree();
+    hal::table_entries(t.l1)[5] = Pte::make(t.l1, kWrite).raw;
+    EXPECT_TRUE(audit(memory, counts));
+    hal::table_entries(t.l1)[5] = 0;
+}
+
+} // namespace
+} // namespace zocalo::hv

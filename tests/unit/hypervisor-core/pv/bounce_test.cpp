@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/arch/fake/fake_machine.hpp"
+#include "hypervisor-core/pv/bounce.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace zocalo::hv::pv {
+namespace {
+
+constexpr std::uint64_t kKernelStack = FakeMachine::kGuestStart + 0x2000;
+constexpr std::uint64_t kUserStack = 0x7fff0000;
+constexpr std::uint64_t kHandler = 0xffffffff81000000;
+
+struct BounceTest : testing::Test {
+    vcpu_info info{};
+    Vcpu vcpu{};
+    TrapFrame frame{};
+
+    BounceTest()
+    {
+        fake_machine().reset();
+        vcpu.info = &info;
+        vcpu.pv.kernel_sp = kKernelStack;
+        frame.rip = 0x400000;
+        frame.rsp = kUserStack;
+        frame.cs = 0x33;
+        frame.ss = 0x2b;
+        frame.rflags = 0x10202;
+        frame.rcx = 0x11;
+        frame.r11 = 0x22;
+    }
+    std::uint64_t word(unsigned index) const
+    {
+        std::uint64_t value = 0;
+        std::memcpy(&value, fake_machine().guest_bytes(frame.rsp + 8 * index), sizeof(value));
+        return value;
+    }
+};
+
+TEST_F(BounceTest, AFaultOfUserSpaceLandsOnTheKernelStackWithItsErrorCode)
+{
+    vcpu.pv.in_kernel = false;
+    vcpu.pv.traps[14] = {14, 4, 0x13, kHandler};
+    ASSERT_TRUE(inject_page_fault(vcpu, frame, 0xdead000, 6));
+    EXPECT_EQ(frame.rip, kHandler);
+    EXPECT_EQ(frame.cs, FLAT_KERNEL_CS);
+    EXPECT_EQ(frame.rsp, kKernelStack - 8 * 8);
+    EXPECT_EQ(word(0), 0x11U);
+    EXPECT_EQ(word(1), 0x22U);
+    EXPECT_EQ(word(2), 6U);
+    EXPECT_EQ(word(3), 0x400000U);
+    EXPECT_EQ(word(4), 0x33U);
+    EXPECT_EQ(word(6), kUserStack);
+    EXPECT_EQ(info.arch.cr2, 0xdead000U);
+    EXPECT_EQ(info.evtchn_upcall_mask, 1);
+    EXPECT_TRUE(vcpu.pv.in_kernel);
+    EXPECT_EQ(fake_machine().mode_switches, 1U);
+}
+
+TEST_F(BounceTest, AFrameOfTheKernelItselfShowsRingZeroAndNoUserAccess)
+{
+    frame.rsp = kKernelStack + 0x108;
+    frame.cs = FLAT_KERNEL_CS;
+    vcpu.pv.traps[14] = {14, 0, 0x13, kHandler};
+    info.evtchn_upcall_mask = 1;
+    ASSERT_TRUE(inject_page_fault(vcpu, frame, 0x1000, 7));
+    EXPECT_EQ(frame.rsp % 16, 0U);
+    EXPECT_EQ(word(2), 3U);
+    EXPECT_EQ(word(4) & 0xffff, FLAT_KERNEL_CS & ~3U);
+    EXPECT_EQ(word(4) >> 32, 1U);
+    EXPECT_EQ(word(5) & kFlagInterrupts, 0U);
+    EXPECT_EQ(fake_machine().mode_switches, 0U);
+}
+
+TEST_F(BounceTest, EventsAreDeliveredOnceAndOnlyWhileUnmasked)
+{
+    vcpu.pv.event = {kHandler, true};
+    frame.rsp = kKernelStack;
+    frame.cs = FLAT_KERNEL_CS;
+    info.evtchn_upcall_pending = 1;
+    info.evtchn_upcall_mask = 1;
+    ASSERT_TRUE(deliver_events(vcpu, frame));
+    EXPECT_EQ(frame.rip, 0x400000U);
+    info.evtchn_upcall_mask = 0;
+    ASSERT_TRUE(deliver_events(vcpu, frame));
+    EXPECT_EQ(frame.rip, kHandler);
+    EXPECT_EQ(info.evtchn_upcall_mask, 1);
+}
+
+TEST_F(BounceTest, AStackThatCannotBeWrittenIsReported)
+{
+    vcpu.pv.in_kernel = false;
+    vcpu.pv.kernel_sp = 0x1000;
+    vcpu.pv.syscall = {kHandler, false};
+    EXPECT_FALSE(guest_syscall(vcpu, frame));
+}
+
+TEST_F(BounceTest, AnExceptionWithoutHandlerIsReported)
+{
+    EXPECT_FALSE(inject(vcpu, frame, 6, 0));
+}
+
+TEST_F(BounceTest, FlagsThatWouldReachOutOfTheGuestAreNeverTaken)
+{
+    EXPECT_EQ(guest_flags(~std::uint64_t{0}) & (kFlagIoPrivilege | kFlagVirtual8086), 0U);
+    EXPECT_NE(guest_flags(0) & kFlagInterrupts, 0U);
+}
+
+} // namespace
+} // namespace zocalo::hv::pv
