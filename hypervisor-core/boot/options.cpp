@@ -34,17 +34,23 @@ bool take_dom0_mem(Options& options, std::string_view value)
     return true;
 }
 
+bool take_count(unsigned& count, std::string_view value)
+{
+    const auto number = parse_number(value);
+    if (!number || *number == 0)
+        return false;
+    count = static_cast<unsigned>(*number);
+    return true;
+}
+
 bool take(Options& options, std::string_view name, std::string_view value)
 {
     if (name == "dom0_mem")
         return take_dom0_mem(options, value);
-    if (name == "dom0_max_vcpus") {
-        const auto count = parse_number(value);
-        if (!count || *count == 0)
-            return false;
-        options.dom0_vcpus = static_cast<unsigned>(*count);
-        return true;
-    }
+    if (name == "dom0_max_vcpus")
+        return take_count(options.dom0_vcpus, value);
+    if (name == "maxcpus")
+        return take_count(options.processors, value);
     if (name == "noreboot") {
         options.reboot_on_panic = false;
         return true;

@@ -20,8 +20,8 @@ void shut_down(System& system, Domain& domain, std::uint32_t reason);
 // Runs what is due on this processor.
 void run_timers(System& system, unsigned cpu, std::uint64_t now);
 
-// The vCPU this processor runs from now on (null: none), with its run state accounted. `release`: the
-// registers of the one that ran last must be saved now, because it runs elsewhere next.
+// The vCPU this processor runs from now on (null: none), with its run state accounted. `release`:
+// the registers of the one that ran last must be saved now, because it runs elsewhere next.
 struct VcpuChoice {
     Vcpu* next{};
     bool release{};

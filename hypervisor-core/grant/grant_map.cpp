@@ -38,10 +38,9 @@ Pte entry_for(Mfn mfn, std::uint32_t flags)
 {
     constexpr unsigned kAvailShift = 9; // the bits of an entry that are software's
     constexpr std::uint32_t kAvailBits = 7;
-    const std::uint64_t avail =
-        std::uint64_t{(flags >> _GNTMAP_guest_avail0) & kAvailBits} << kAvailShift;
-    const std::uint64_t write =
-        (flags & GNTMAP_readonly) != 0 ? 0 : Pte::kWritable | Pte::kDirty;
+    const std::uint64_t avail = std::uint64_t{(flags >> _GNTMAP_guest_avail0) & kAvailBits}
+                                << kAvailShift;
+    const std::uint64_t write = (flags & GNTMAP_readonly) != 0 ? 0 : Pte::kWritable | Pte::kDirty;
     return Pte::make(
         mfn, Pte::kPresent | Pte::kUser | Pte::kAccessed | Pte::kNoExecute | avail | write
     );
@@ -62,8 +61,13 @@ GrantStatus enter(
 }
 
 // Takes the host mapping of `mfn` out, or puts what `new_addr` maps in its place.
-GrantStatus
-leave(const GrantMapper& mm, const GrantUser& user, const UnmapRequest& request, Mfn mfn, bool by_entry)
+GrantStatus leave(
+    const GrantMapper& mm,
+    const GrantUser& user,
+    const UnmapRequest& request,
+    Mfn mfn,
+    bool by_entry
+)
 {
     const auto place = place_of(mm, user, request.host_addr, by_entry);
     if (!place)

@@ -58,8 +58,6 @@ GrantResult<Unmapped> begin_unmap(
 void end_unmap(Memory& memory, MapTrack& track, GrantTable& granter, const Unmapped& unmapped);
 
 // All uses of a handle whose domain has no page tables any more.
-void abandon_mapping(
-    Memory& memory, MapTrack& track, GrantTable& granter, grant_handle_t handle
-);
+void abandon_mapping(Memory& memory, MapTrack& track, GrantTable& granter, grant_handle_t handle);
 
 } // namespace zocalo::hv

@@ -61,9 +61,8 @@ void GrantTable::start(DomId owner, unsigned limit)
 
 grant_entry_v1_t& GrantTable::shared(GrantRef ref) const
 {
-    auto* const entries = reinterpret_cast<grant_entry_v1_t*>(
-        hal::frame_bytes(shared_[ref.value / kPerFrame])
-    );
+    auto* const entries =
+        reinterpret_cast<grant_entry_v1_t*>(hal::frame_bytes(shared_[ref.value / kPerFrame]));
     return entries[ref.value % kPerFrame];
 }
 
@@ -98,8 +97,7 @@ GrantStatus GrantTable::take_frame(Memory& memory, GrantRef ref, Active& use, Gr
             return GrantStatus::general_error;
         use.frame = static_cast<std::uint32_t>(granted.value);
     }
-    if (access == GrantAccess::write && use.writers == 0 &&
-        !frames.get_writable(Mfn{use.frame})) {
+    if (access == GrantAccess::write && use.writers == 0 && !frames.get_writable(Mfn{use.frame})) {
         if (first)
             memory.put(Mfn{use.frame});
         return GrantStatus::general_error;

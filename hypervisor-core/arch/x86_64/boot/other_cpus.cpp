@@ -70,7 +70,7 @@ extern "C" [[noreturn]] void start_other_cpu()
     run_guests();
 }
 
-void start_other_cpus(System& system)
+void start_other_cpus(System& system, unsigned most)
 {
     std::memcpy(
         hal::machine_bytes(std::uint64_t{kStartPage} << kPageShift),
@@ -78,7 +78,7 @@ void start_other_cpus(System& system)
         static_cast<std::size_t>(other_cpu_start_end - other_cpu_start)
     );
     CpuMask online = 1;
-    for (unsigned cpu = 1; cpu < system.acpi.processor_count; ++cpu) {
+    for (unsigned cpu = 1; cpu < system.acpi.processor_count && cpu < most; ++cpu) {
         if (!start_cpu(system, cpu)) {
             log("processor ", cpu, " does not start: going on with ", system.cpu_count);
             break;

@@ -6,8 +6,8 @@
 
 namespace zocalo::hv {
 
-// Starts all processors that ACPI names; one that does not answer is left out with a log line. They
-// idle until a vCPU is theirs. Needs the clock.
-void start_other_cpus(System& system);
+// Starts processors that ACPI names until `most` run; one that does not answer is left out with a
+// log line. They idle until a vCPU is theirs. Needs the clock.
+void start_other_cpus(System& system, unsigned most);
 
 } // namespace zocalo::hv

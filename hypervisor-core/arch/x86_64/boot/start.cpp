@@ -99,7 +99,7 @@ void start_dom0(System& system)
     io_apic::start(system.acpi, kIoApics);
     start_clock(system);
 
-    start_other_cpus(system);
+    start_other_cpus(system, options.processors);
     start_dom0(system);
     run_guests();
 }

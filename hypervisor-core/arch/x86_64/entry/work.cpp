@@ -31,8 +31,8 @@ void publish_run_state(const Vcpu& vcpu)
         hal::copy_to_guest(vcpu.runstate_area, &vcpu.runstate, sizeof(vcpu.runstate));
 }
 
-// Makes the processor hold the registers of the next vCPU. When it is to idle, the last one's stay in
-// place in case it is the next one as well, unless it runs elsewhere first.
+// Makes the processor hold the registers of the next vCPU. When it is to idle, the last one's stay
+// in place in case it is the next one as well, unless it runs elsewhere first.
 void switch_to(CpuTop& top, const VcpuChoice& choice, TrapFrame& frame)
 {
     const bool stays = choice.next == nullptr ? !choice.release : choice.next == top.loaded;

@@ -21,10 +21,11 @@ TEST(Options, TheLineOfTheLabIsUnderstood)
 {
     const Options options = parse_options(
         "console=com1 com1=115200,8n1  loglvl=info noreboot=1 dom0_mem=1024M,max:1024M "
-        "dom0_max_vcpus=2"
+        "dom0_max_vcpus=2 maxcpus=4"
     );
     EXPECT_EQ(options.dom0_bytes, 1ULL << 30);
     EXPECT_EQ(options.dom0_vcpus, 2U);
+    EXPECT_EQ(options.processors, 4U);
     EXPECT_FALSE(options.reboot_on_panic);
     EXPECT_TRUE(options.first_unknown.empty());
 }

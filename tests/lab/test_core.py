@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dom0 on our own hypervisor: one boot, and what must be true of it."""
+import re
+
+import pytest
+
+import lab
+from lab import qemu
+
+
+@pytest.fixture(scope="module")
+def dom0():
+    """A dom0 with one processor on hypervisor-core."""
+    if qemu.core_image() is None:
+        pytest.skip("zocalo-core is not built: ./dev build release makes it")
+    with lab.boot("core", cpus=1) as machine:
+        yield machine
+
+
+def test_linux_says_that_it_runs_on_it(dom0):
+    """The kernel found a Xen ABI below it, and ours."""
+    assert dom0.must("cat /sys/hypervisor/type").strip() == "xen"
+    assert dom0.must("cat /sys/hypervisor/version/extra").strip() == "-zocalo"
+
+
+def test_its_root_is_a_virtio_disk_that_interrupts_by_msix(dom0):
+    """Device interrupts reach dom0 as PIRQs."""
+    assert "/dev/vda" in dom0.must("findmnt -no SOURCE /")
+    lines = [line for line in dom0.must("cat /proc/interrupts").splitlines() if "virtio" in line]
+    assert any("xen-pirq" in line and "msi-x" in line for line in lines)
+
+
+def test_time_advances_as_it_should(dom0):
+    """The guest's clock follows its timer: a second's sleep is about a second long."""
+    before = float(dom0.must("cat /proc/uptime").split()[0])
+    dom0.must("sleep 1")
+    assert float(dom0.must("cat /proc/uptime").split()[0]) - before >= 1.0
+
+
+def test_xenstored_answers(dom0):
+    """privcmd, event channels and the store's page work."""
+    dom0.must("xenstore-write /core/test yes")
+    assert dom0.must("xenstore-read /core/test").strip() == "yes"
+
+
+def test_processes_come_and_go(dom0):
+    """Page tables are made, shared by fork, and torn down without losing a page."""
+    dom0.must("for i in $(seq 30); do sh -c 'true | cat'; done")
+    log = dom0.must("dmesg")
+    assert not re.search(r"BUG:|Oops|Bad page", log)
