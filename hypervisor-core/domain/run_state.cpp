@@ -138,6 +138,12 @@ VcpuChoice choose_vcpu(System& system, unsigned cpu, std::uint64_t now)
     Vcpu* const next = choice.entity != nullptr ? &vcpu_of(*choice.entity) : nullptr;
     state.choose = false;
     state.choose_at = choice.until;
+    const bool release = next == nullptr && (state.release || choice.release);
+    state.release = false;
+    if (release) // the caller saves them before anybody else gets the lock
+        system.scheduler.released(cpu);
+    if (choice.tell != kMaxCpus)
+        ask_to_choose(system, choice.tell);
     if (next != before) {
         if (before != nullptr)
             set_run_state(*before, waiting_state(*before), now);
@@ -145,7 +151,7 @@ VcpuChoice choose_vcpu(System& system, unsigned cpu, std::uint64_t now)
             set_run_state(*next, RUNSTATE_running, now);
     }
     state.current = next;
-    return {next, choice.release};
+    return {next, release};
 }
 
 std::uint64_t next_deadline(const CpuState& cpu)

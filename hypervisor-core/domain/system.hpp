@@ -26,6 +26,7 @@ struct CpuState {
     TimerQueue timers;
     std::uint64_t choose_at{kNever}; // end of the time slice
     bool choose{};                   // the scheduler must be asked
+    bool release{};                  // when idle: no vCPU's registers may stay here
     std::uint32_t apic_id{};
     std::uint32_t acpi_id{};
 };

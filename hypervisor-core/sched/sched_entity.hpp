@@ -16,19 +16,23 @@ using VirtualTime = __int128;
 inline constexpr unsigned kDefaultWeight = 256;
 inline constexpr unsigned kMaxWeight = 65535;
 
-// Runs earlier than its turn: `by` is taken off its virtual time when processors choose, for at
-// most `limit` ns at a stretch, then not for `pause` ns. 0: not at all; limit 0: without limit.
+// One that wakes runs earlier than its turn: `by` is taken off its virtual time when processors
+// choose, until it has run for `limit` ns (0: without limit), and then not for `pause` ns. It only
+// changes the order: what it runs is charged, and its share stays what it is.
 struct Warp {
     std::uint64_t by{};
     std::uint64_t limit{};
     std::uint64_t pause{};
 };
 
+// Enough for what serves a device to pass hogs of the same weight.
+inline constexpr Warp kDefaultWarp{.by = 10'000'000, .limit = 1'000'000};
+
 // What the vCPUs of a domain have in common.
 struct SchedGroup {
     unsigned weight{kDefaultWeight};
     unsigned cap{}; // percent of one processor, of all of them together; 0: none
-    Warp warp;
+    Warp warp{kDefaultWarp};
 
     // The scheduler's own: what is left of this period under the cap; negative: used in advance.
     std::int64_t budget{};
@@ -45,7 +49,8 @@ struct SchedEntity {
     // The scheduler's own.
     bool parked{};  // runnable, but its group has used up its cap
     bool yielded{}; // gives way once
-    bool kept{};    // its processor idles with its registers: it runs nowhere else meanwhile
+    bool warped{};
+    bool kept{}; // its processor idles with its registers: it runs nowhere else meanwhile
     VirtualTime actual{};
     std::uint32_t remainder{};  // of the last division by the weight
     std::uint64_t since{};      // charged up to here, while running

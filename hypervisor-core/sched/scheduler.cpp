@@ -97,7 +97,7 @@ unsigned Scheduler::wake(SchedEntity& entity, std::uint64_t now)
     refresh(queues_[entity.cpu], now);
     // Nothing is earned by sleeping.
     entity.actual = std::max(entity.actual, queues_[entity.cpu].now);
-    entity.warped_for = 0;
+    begin_warp(entity, now);
     entity.parked = false;
     append(entity, entity.cpu);
     return entity.cpu;
@@ -167,12 +167,11 @@ void Scheduler::refresh(Queue& queue, std::uint64_t now)
     queue.now = std::max(queue.now, least);
 }
 
-SchedEntity* Scheduler::best(const Queue& queue, const SchedEntity* except, std::uint64_t now) const
+SchedEntity* Scheduler::best(const Queue& queue, const SchedEntity* except) const
 {
     SchedEntity* found = nullptr;
     for (SchedEntity* at = queue.first; at != nullptr; at = at->next)
-        if (!at->parked && at != except &&
-            (found == nullptr || effective(*at, now) < effective(*found, now)))
+        if (!at->parked && at != except && (found == nullptr || effective(*at) < effective(*found)))
             found = at;
     return found;
 }
@@ -199,23 +198,17 @@ void Scheduler::steal(unsigned cpu, std::uint64_t now)
     append(*found, cpu);
 }
 
-// Takes the entity that has been longest on the busiest processor, if that one is left no less busy
-// than this one becomes: when they only change places, over time everybody gets the same.
-void Scheduler::balance(unsigned cpu, std::uint64_t now)
+// The waiting entity that has been longest on the busiest other processor and may come here.
+SchedEntity* Scheduler::candidate(unsigned cpu, std::uint64_t mine) const
 {
-    if (now < queues_[cpu].balance_at)
-        return;
-    queues_[cpu].balance_at = now + kBalance;
-    const std::uint64_t mine = load(cpu);
     SchedEntity* found = nullptr;
-    std::uint64_t most = 0;
+    std::uint64_t most = mine;
     for (unsigned other = 0; other < kMaxCpus && (online_ >> other) != 0; ++other) {
         const std::uint64_t theirs = load(other);
-        if (other == cpu || theirs < most)
+        if (other == cpu || theirs <= mine || theirs < most)
             continue;
         for (SchedEntity* at = queues_[other].first; at != nullptr; at = at->next) {
-            if (at->parked || at->kept || !may_run_on(*at, cpu) ||
-                mine + at->group->weight > theirs)
+            if (at->parked || at->kept || !may_run_on(*at, cpu))
                 continue;
             if (found == nullptr || theirs > most || at->arrived < found->arrived) {
                 found = at;
@@ -223,11 +216,36 @@ void Scheduler::balance(unsigned cpu, std::uint64_t now)
             }
         }
     }
-    if (found == nullptr)
+    return found;
+}
+
+// Takes an entity from a busier processor if that makes the two more alike. If they would only
+// change roles, two entities change places instead: over time everybody gets the same.
+void Scheduler::balance(unsigned cpu, SchedEntity* current, std::uint64_t now)
+{
+    if (now < queues_[cpu].balance_at)
         return;
-    remove(*found);
-    move(*found, cpu, now);
-    append(*found, cpu);
+    queues_[cpu].balance_at = now + kBalance;
+    const std::uint64_t mine = load(cpu);
+    SchedEntity* const comes = candidate(cpu, mine);
+    if (comes == nullptr)
+        return;
+    const unsigned other = comes->cpu;
+    const std::uint64_t weight = comes->group->weight;
+    const bool evens = mine + weight < load(other);
+    const bool swaps = !evens && current != nullptr && current->runnable && current->cpu == cpu &&
+                       !current->parked && current->group->weight == weight &&
+                       may_run_on(*current, other);
+    if (!evens && !swaps)
+        return;
+    remove(*comes);
+    move(*comes, cpu, now);
+    append(*comes, cpu);
+    if (swaps) {
+        remove(*current);
+        move(*current, other, now);
+        append(*current, other);
+    }
 }
 
 std::uint64_t Scheduler::next_refill(const Queue& queue) const
@@ -245,8 +263,7 @@ std::uint64_t Scheduler::run_until(
 {
     std::uint64_t until = next_refill(queue);
     if (rival != nullptr) {
-        const VirtualTime left =
-            effective(*rival, now) + allowance(entity) - effective(entity, now);
+        const VirtualTime left = effective(*rival) + allowance(entity) - effective(entity);
         until = std::min(until, now + real_of(entity, left));
     }
     const SchedGroup& group = *entity.group;
@@ -254,62 +271,85 @@ std::uint64_t Scheduler::run_until(
         until = std::min(
             until, now + static_cast<std::uint64_t>(std::max<std::int64_t>(group.budget, 1))
         );
-    if (group.warp.limit != 0 && is_warped(entity, now))
+    if (rival != nullptr && group.warp.limit != 0 && entity.warped)
         until = std::min(until, now + group.warp.limit - entity.warped_for);
     if ((online_ & (online_ - 1)) != 0)
         until = std::min(until, queue.balance_at);
     return until;
 }
 
-void Scheduler::put_back(unsigned cpu, SchedEntity& current, std::uint64_t now)
+// The processor the entity went to, if that is another one; else kMaxCpus.
+unsigned Scheduler::put_back(unsigned cpu, SchedEntity& current, std::uint64_t now)
 {
     current.running = false;
     queues_[cpu].running = nullptr;
     if (!current.runnable)
-        return;
-    if (!may_run_on(current, cpu))
+        return kMaxCpus;
+    if (!may_run_on(current, cpu)) {
+        current.kept = false; // either another one runs here now, or it is released
         if (const unsigned other = place(current); other != cpu) {
             move(current, other, now);
             append(current, other);
-            return;
+            return other;
         }
+    }
     append(current, cpu);
+    return kMaxCpus;
+}
+
+// Whether the one that ran goes on in spite of another whose turn it is.
+SchedEntity* Scheduler::prefer(const Queue& queue, SchedEntity* current, SchedEntity* next) const
+{
+    if (next == current) {
+        SchedEntity* const other = current->yielded ? best(queue, current) : nullptr;
+        return other != nullptr ? other : current;
+    }
+    const bool goes_on = current->runnable && !current->parked && !current->yielded &&
+                         effective(*current) < effective(*next) + allowance(*current);
+    return goes_on ? current : next;
 }
 
 Scheduler::Choice Scheduler::choose(unsigned cpu, SchedEntity* current, std::uint64_t now)
 {
     Queue& queue = queues_[cpu];
+    Choice choice;
     refresh(queue, now);
     if (current != nullptr)
-        put_back(cpu, *current, now);
-    balance(cpu, now);
+        choice.tell = put_back(cpu, *current, now);
+    balance(cpu, current, now);
     refresh(queue, now);
-    SchedEntity* next = best(queue, nullptr, now);
+    SchedEntity* next = best(queue, nullptr);
     if (next == nullptr) {
         steal(cpu, now);
-        next = best(queue, nullptr, now);
+        next = best(queue, nullptr);
     }
-    if (next == nullptr)
-        return {nullptr, next_refill(queue), queue.last != nullptr && queue.last->cpu != cpu};
-    if (current != nullptr && current->runnable && current->cpu == cpu && next != current &&
-        !current->parked && !current->yielded) {
-        if (effective(*current, now) < effective(*next, now) + allowance(*current))
-            next = current;
-    } else if (next == current && current->yielded) {
-        if (SchedEntity* const other = best(queue, current, now); other != nullptr)
-            next = other;
-    }
+    if (next != nullptr && current != nullptr && current->cpu == cpu)
+        next = prefer(queue, current, next);
     if (current != nullptr)
         current->yielded = false;
+    if (next == nullptr) {
+        choice.until = next_refill(queue);
+        choice.release = queue.last != nullptr && queue.last->cpu != cpu;
+        return choice;
+    }
     remove(*next);
     next->running = true;
     next->since = now;
     queue.running = next;
-    if (queue.last != nullptr)
-        queue.last->kept = false;
+    released(cpu);
     queue.last = next;
     next->kept = true;
-    return {next, run_until(queue, *next, best(queue, nullptr, now), now)};
+    choice.entity = next;
+    choice.until = run_until(queue, *next, best(queue, nullptr), now);
+    return choice;
+}
+
+void Scheduler::released(unsigned cpu)
+{
+    Queue& queue = queues_[cpu];
+    if (queue.last != nullptr)
+        queue.last->kept = false;
+    queue.last = nullptr;
 }
 
 void Scheduler::forget(SchedEntity& entity)

@@ -4,7 +4,7 @@
 // of 2003). Each entity's virtual time advances as it runs, the slower the heavier it is; the one
 // that is furthest behind runs next, and goes on until it is ahead of the next by the
 // context-switch allowance. One that wakes starts no further back than the queue has come, so
-// sleeping earns nothing; warp borrows from the future for those that must answer fast. Beyond the
+// sleeping earns nothing; warp borrows from the future for those that wake for a moment. Beyond the
 // paper: one queue per processor with balancing between them, affinity, and caps. It knows
 // entities, not vCPUs, and no hardware. Under the system lock.
 #pragma once
@@ -28,6 +28,7 @@ class Scheduler {
         std::uint64_t until{~std::uint64_t{0}}; // when to choose again at the latest
         // The registers of the one that ran last must be saved now: it runs elsewhere next.
         bool release{};
+        unsigned tell{kMaxCpus}; // another processor that must choose as well
     };
 
     // The processors that choose.
@@ -43,6 +44,8 @@ class Scheduler {
     unsigned set_affinity(SchedEntity& entity, CpuMask cpus, std::uint64_t now);
     // What `cpu`, which ran `current` (or nothing), runs from now on.
     Choice choose(unsigned cpu, SchedEntity* current, std::uint64_t now);
+    // The registers of the one that ran last on this idle processor have been saved.
+    void released(unsigned cpu);
     // The entity, asleep, will not be heard of again.
     void forget(SchedEntity& entity);
 
@@ -61,14 +64,16 @@ class Scheduler {
     unsigned place(const SchedEntity& entity) const;
     std::uint64_t load(unsigned cpu) const;
     void charge(SchedEntity& entity, std::uint64_t now);
-    void put_back(unsigned cpu, SchedEntity& current, std::uint64_t now);
+    unsigned put_back(unsigned cpu, SchedEntity& current, std::uint64_t now);
     void refresh(Queue& queue, std::uint64_t now);
-    SchedEntity* best(const Queue& queue, const SchedEntity* except, std::uint64_t now) const;
-    void balance(unsigned cpu, std::uint64_t now);
+    SchedEntity* best(const Queue& queue, const SchedEntity* except) const;
+    SchedEntity* candidate(unsigned cpu, std::uint64_t mine) const;
+    void balance(unsigned cpu, SchedEntity* current, std::uint64_t now);
     void steal(unsigned cpu, std::uint64_t now);
     std::uint64_t run_until(
         const Queue& queue, const SchedEntity& entity, const SchedEntity* rival, std::uint64_t now
     ) const;
+    SchedEntity* prefer(const Queue& queue, SchedEntity* current, SchedEntity* next) const;
     std::uint64_t next_refill(const Queue& queue) const;
 
     std::array<Queue, kMaxCpus> queues_{};

@@ -28,26 +28,26 @@ inline std::uint64_t real_of(const SchedEntity& entity, VirtualTime distance)
     return std::max<std::uint64_t>(bounded * entity.group->weight / kDefaultWeight, 1);
 }
 
-inline bool is_warped(const SchedEntity& entity, std::uint64_t now)
+// What processors compare.
+inline VirtualTime effective(const SchedEntity& entity)
 {
-    return entity.group->warp.by != 0 && now >= entity.unwarped_until;
+    return entity.warped ? entity.actual - VirtualTime{entity.group->warp.by} : entity.actual;
 }
 
-// What processors compare.
-inline VirtualTime effective(const SchedEntity& entity, std::uint64_t now)
+inline void begin_warp(SchedEntity& entity, std::uint64_t now)
 {
-    return is_warped(entity, now) ? entity.actual - VirtualTime{entity.group->warp.by}
-                                  : entity.actual;
+    entity.warped = entity.group->warp.by != 0 && now >= entity.unwarped_until;
+    entity.warped_for = 0;
 }
 
 inline void account_warp(SchedEntity& entity, std::uint64_t elapsed, std::uint64_t now)
 {
     const Warp& warp = entity.group->warp;
-    if (warp.limit == 0 || !is_warped(entity, now - elapsed))
+    if (warp.limit == 0 || !entity.warped)
         return;
     entity.warped_for += elapsed;
     if (entity.warped_for >= warp.limit) {
-        entity.warped_for = 0;
+        entity.warped = false;
         entity.unwarped_until = now + warp.pause;
     }
 }

@@ -91,11 +91,11 @@ void hal::arm_timer(std::uint64_t deadline)
 void hal::write_console(std::string_view text)
 {
     fake_machine().console += text;
+    fake_machine().ring.append(text);
 }
 ConsoleRing& hal::console_ring()
 {
-    static ConsoleRing ring;
-    return ring;
+    return fake_machine().ring;
 }
 void hal::panic(std::string_view why)
 {

@@ -3,6 +3,7 @@
 // second array, and what would be done to processors is written down.
 #pragma once
 
+#include "hypervisor-core/console/ring.hpp"
 #include "hypervisor-core/hal/processor.hpp"
 
 #include <array>
@@ -13,7 +14,7 @@
 namespace zocalo::hv {
 
 struct FakeMachine {
-    static constexpr std::size_t kFrames = 256;
+    static constexpr std::size_t kFrames = 2048;
     static constexpr std::uint64_t kGuestStart = 0x10000; // guest addresses that can be copied
     static constexpr std::size_t kGuestBytes = 0x10000;
 
@@ -25,6 +26,7 @@ struct FakeMachine {
     bool in_kernel_table{true};
     unsigned mode_switches{};
     std::string console;
+    ConsoleRing ring;
     std::array<std::byte, kGuestBytes> guest{};
 
     std::byte* guest_bytes(std::uint64_t address) { return guest.data() + (address - kGuestStart); }
