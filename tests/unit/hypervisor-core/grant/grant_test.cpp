@@ -117,10 +117,11 @@ TEST_F(GrantTest, EntryAddressesThatAreNoLevelOneTableOfTheCallerAreRefused)
     grant(8, page);
     constexpr std::uint32_t kFlags = GNTMAP_host_map | GNTMAP_contains_pte;
     for (const std::uint64_t at :
-         {user.root.value << kPageShift,              // a level-4 table
-          page.value << kPageShift,                   // somebody else's page
-          (l1.value << kPageShift) + 4,               // not aligned
-          std::uint64_t{FakeMachine::kFrames} << kPageShift, ~std::uint64_t{7}})
+         {user.root.value << kPageShift, // a level-4 table
+          page.value << kPageShift,      // somebody else's page
+          (l1.value << kPageShift) + 4,  // not aligned
+          std::uint64_t{FakeMachine::kFrames} << kPageShift,
+          ~std::uint64_t{7}})
         EXPECT_EQ(map(at, kFlags).error(), GrantStatus::general_error) << at;
     EXPECT_EQ(grants.in_use(), 0U);
     EXPECT_EQ(entry(8).flags, GTF_permit_access) << "nothing is left behind";
@@ -318,7 +319,10 @@ TEST_F(GrantTest, CopiesStayWithinTheirPagesAndLeaveNoPin)
     EXPECT_EQ(copy_granted(memory, kUser, from, to, 96), GrantStatus::okay);
     EXPECT_EQ(hal::frame_bytes(own)[4000], std::byte{42});
     EXPECT_EQ(copy_granted(memory, kUser, from, to, 97), GrantStatus::bad_copy_arg);
-    EXPECT_EQ(copy_granted(memory, kUser, {.mfn = own, .offset = 65535}, to, 65535), GrantStatus::bad_copy_arg);
+    EXPECT_EQ(
+        copy_granted(memory, kUser, {.mfn = own, .offset = 65535}, to, 65535),
+        GrantStatus::bad_copy_arg
+    );
     EXPECT_EQ(copy_granted(memory, kUser, from, {.mfn = page}, 1), GrantStatus::bad_page);
     EXPECT_EQ(copy_granted(memory, kUser, from, {.mfn = l1}, 1), GrantStatus::general_error)
         << "a page table";
