@@ -21,8 +21,9 @@ def line(**options):
     return " ".join(qemu.command(qemu.Options(**options), IMAGES, Path("/run,dir"), 4, 6))
 
 
-def test_core_says_that_it_is_not_built():
-    with pytest.raises(LabError, match="not built yet"):
+def test_core_says_that_it_is_not_built(monkeypatch):
+    monkeypatch.setattr(qemu, "core_image", lambda: None)
+    with pytest.raises(LabError, match="not built: ./dev build"):
         qemu.check(qemu.Options(hypervisor="core"))
 
 
@@ -81,7 +82,7 @@ def test_what_is_not_a_kernel_is_refused():
         vmlinux.extract(b"\0" * 4096)
 
 
-def test_the_command_line_refuses_core_with_a_status():
-    done = subprocess.run([sys.executable, "-m", "lab", "run", "--hypervisor", "core", "--", "true"],
+def test_the_command_line_refuses_what_it_does_not_know_with_a_status():
+    done = subprocess.run([sys.executable, "-m", "lab", "run", "--hypervisor", "kvm", "--", "true"],
                           cwd=TREE, capture_output=True, text=True, env=dict(os.environ))
-    assert done.returncode == 125 and "not built yet" in done.stderr and done.stdout == ""
+    assert done.returncode == 125 and "unknown hypervisor" in done.stderr and done.stdout == ""
