@@ -94,7 +94,7 @@ def test_a_read_only_disk_reads_and_refuses_writes(dom0, guest):
 
 
 def test_a_disk_that_the_driver_gave_back_is_closed_and_can_be_plugged_again(dom0, guest):
-    """Linux's disk driver does not connect a second time by itself; a driver that does is in test_hostile.py."""
+    """Linux's disk driver, unlike its driver for cards, does not connect a second time by itself."""
     pid, before = guest.backend("blk"), guest.digest("/dev/xvda", WRITTEN)
     guest.must(f"echo vbd-{XVDA} > /sys/bus/xen/drivers/vbd/unbind")
     until(lambda: guest.state("zblk", XVDA) == "6", "the backend has let go")
