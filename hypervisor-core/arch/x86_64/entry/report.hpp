@@ -10,7 +10,7 @@ namespace zocalo::hv {
 
 void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why);
 
-// Registers and a trace of our own stack, for tools/symbolize.sh; then the machine stops.
+// Registers and a trace of our own stack, for addr2line -e zocalo-core; then the machine stops.
 [[noreturn]] void report_own(const TrapFrame& frame);
 
 } // namespace zocalo::hv
