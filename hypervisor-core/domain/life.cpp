@@ -61,6 +61,8 @@ Result<Vcpu*> create_vcpu(System& system, Domain& domain, unsigned id, unsigned 
     vcpu.sched.group = &domain.sched;
     if (id < XEN_LEGACY_MAX_VCPUS)
         vcpu.info = &domain.shared->vcpu_info[id];
+    vcpu.runstate.state = RUNSTATE_offline;
+    vcpu.runstate.state_entry_time = hal::now();
     if (domain.pauses != 0)
         hold(system, vcpu, Hold::paused);
     // What FXRSTOR loads at first: the state after FNINIT, all exceptions masked.
@@ -69,8 +71,6 @@ Result<Vcpu*> create_vcpu(System& system, Domain& domain, unsigned id, unsigned 
     constexpr std::size_t kMxcsrAt = 24;
     new (vcpu.pv.fpu.data()) std::uint16_t{kControlWord};
     new (vcpu.pv.fpu.data() + kMxcsrAt) std::uint32_t{kMxcsr};
-    vcpu.runstate.state = RUNSTATE_offline;
-    vcpu.runstate.state_entry_time = hal::now();
     domain.vcpus[id] = &vcpu;
     return &vcpu;
 }

@@ -238,11 +238,13 @@ TEST_F(DomctlTest, GetdomaininfoFindsTheNextDomainForThoseWhoIterate)
 
 TEST_F(DomctlTest, VcpusAreDescribedAndWildNumbersRefused)
 {
+    fake_machine().now = 5'000'000'000;
     const std::uint16_t id = new_domain();
     xen_domctl op{};
     op.u.getvcpuinfo.vcpu = 1;
     ASSERT_EQ(domctl(op, XEN_DOMCTL_getvcpuinfo, id), 0);
     EXPECT_EQ(op.u.getvcpuinfo.online, 0);
+    EXPECT_EQ(op.u.getvcpuinfo.cpu_time, 0U) << "it has never run";
     for (const std::uint32_t vcpu : {2U, 128U, ~0U}) {
         op.u.getvcpuinfo.vcpu = vcpu;
         EXPECT_EQ(domctl(op, XEN_DOMCTL_getvcpuinfo, id), minus(Errno::inval));
