@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/hal/memory.hpp"
+#include "tests/unit/hypervisor-core/hypercall/system_fixture.hpp"
+
+#include <xen/memory.h>
+
+namespace zocalo::hv {
+namespace {
+
+using DomctlMemoryTest = SystemFixture;
+
+TEST_F(DomctlMemoryTest, ADyingDomainGetsNoMemory)
+{
+    const std::uint16_t id = new_domain();
+    Domain& guest = domain(id);
+    guest.dying = true;
+    xen_domctl op{};
+    op.u.max_mem.max_memkb = 1 << 20;
+    EXPECT_EQ(domctl(op, XEN_DOMCTL_max_mem, id), minus(Errno::inval));
+}
+
+TEST_F(DomctlMemoryTest, FramesAreTypedForTheToolsAndOthersDomainsFramesAreNot)
+{
+    const std::uint16_t id = new_domain();
+    const Mfn table = *system.memory.allocate_for(domain(id).memory, 0);
+    const Mfn plain = *system.memory.allocate_for(domain(id).memory, 0);
+    ASSERT_TRUE(system.tables.pin(table, 1, domain(id).rights()));
+    put(kBuffer,
+        std::array<std::uint64_t, 4>{table.value, plain.value, dom0->shared_frame.value, ~0ULL});
+    xen_domctl op{};
+    op.u.getpageframeinfo3.num = 4;
+    point(op.u.getpageframeinfo3.array, kBuffer);
+    ASSERT_EQ(domctl(op, XEN_DOMCTL_getpageframeinfo3, id), 0);
+    const auto types = get<std::array<std::uint64_t, 4>>(kBuffer);
+    EXPECT_EQ(types[0], XEN_DOMCTL_PFINFO_L1TAB | XEN_DOMCTL_PFINFO_LPINTAB);
+    EXPECT_EQ(types[1], std::uint64_t{XEN_DOMCTL_PFINFO_NOTAB});
+    EXPECT_EQ(types[2], std::uint64_t{XEN_DOMCTL_PFINFO_XTAB});
+    EXPECT_EQ(types[3], std::uint64_t{XEN_DOMCTL_PFINFO_XTAB});
+    op.u.getpageframeinfo3.num = ~0ULL;
+    EXPECT_EQ(domctl(op, XEN_DOMCTL_getpageframeinfo3, id), minus(Errno::toobig));
+}
+
+TEST_F(DomctlMemoryTest, AHypercallPageIsWrittenOnlyIntoAPageOfTheDomainThatIsNoTable)
+{
+    const std::uint16_t id = new_domain();
+    const Mfn page = *system.memory.allocate_for(domain(id).memory, 0);
+    xen_domctl op{};
+    op.u.hypercall_init.gmfn = page.value;
+    ASSERT_EQ(domctl(op, XEN_DOMCTL_hypercall_init, id), 0);
+    const std::byte* const entry = hal::frame_bytes(page) + 32 * __HYPERVISOR_memory_op;
+    EXPECT_EQ(entry[4], std::byte{__HYPERVISOR_memory_op});
+    EXPECT_EQ(entry[8], std::byte{0x0f});
+    ASSERT_TRUE(
+        system.tables.pin(*system.memory.allocate_for(domain(id).memory, 0), 1, domain(id).rights())
+    );
+    for (const std::uint64_t mfn :
+         {dom0->shared_frame.value, std::uint64_t{FakeMachine::kFrames}, ~std::uint64_t{0}}) {
+        op.u.hypercall_init.gmfn = mfn;
+        EXPECT_EQ(domctl(op, XEN_DOMCTL_hypercall_init, id), minus(Errno::inval));
+    }
+}
+
+TEST_F(DomctlMemoryTest, AMemoryMapIsGivenByTheToolsAndReadByTheGuest)
+{
+    const std::uint16_t id = new_domain();
+    MemoryMapEntry entry{0, 0x100000, 1};
+    put(kBuffer, entry);
+    xen_foreign_memory_map map{};
+    map.domid = id;
+    map.map.nr_entries = 1;
+    point(map.map.buffer, kBuffer);
+    put(kArgument, map);
+    ASSERT_EQ(make(__HYPERVISOR_memory_op, {XENMEM_set_memory_map, kArgument}), 0);
+    map.map.nr_entries = 129;
+    put(kArgument, map);
+    EXPECT_EQ(
+        make(__HYPERVISOR_memory_op, {XENMEM_set_memory_map, kArgument}), minus(Errno::inval)
+    );
+    caller = domain(id).vcpus[0];
+    xen_memory_map own{};
+    own.nr_entries = 8;
+    point(own.buffer, kBuffer + 64);
+    put(kArgument, own);
+    ASSERT_EQ(make(__HYPERVISOR_memory_op, {XENMEM_memory_map, kArgument}), 0);
+    EXPECT_EQ(get<xen_memory_map>(kArgument).nr_entries, 1U);
+    EXPECT_EQ(get<MemoryMapEntry>(kBuffer + 64).length, 0x100000U);
+    put(kArgument, map);
+    EXPECT_EQ(make(__HYPERVISOR_memory_op, {XENMEM_set_memory_map, kArgument}), minus(Errno::perm));
+}
+
+TEST_F(DomctlMemoryTest, ClaimsAreCheckedAgainstWhatIsFreeAndWhatOthersClaimed)
+{
+    const std::uint16_t first = new_domain(1), second = new_domain(1);
+    domain(first).memory.limit = domain(second).memory.limit = 1 << 20;
+    const auto claim = [&](std::uint16_t id, std::uint64_t pages) {
+        xen_memory_reservation args{};
+        args.nr_extents = pages;
+        args.domid = id;
+        put(kArgument, args);
+        return make(__HYPERVISOR_memory_op, {XENMEM_claim_pages, kArgument});
+    };
+    const std::uint64_t free = free_frames();
+    EXPECT_EQ(claim(first, free + 1), minus(Errno::nomem));
+    EXPECT_EQ(claim(first, free - 10), 0);
+    EXPECT_EQ(claim(second, 11), minus(Errno::nomem));
+    EXPECT_EQ(claim(second, 10), 0);
+    EXPECT_EQ(claim(first, 0), 0);
+    EXPECT_EQ(claim(second, 1000), 0);
+}
+
+} // namespace
+} // namespace zocalo::hv
