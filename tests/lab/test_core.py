@@ -10,10 +10,10 @@ from lab import qemu
 
 @pytest.fixture(scope="module")
 def dom0():
-    """A dom0 with one processor on hypervisor-core."""
+    """A dom0 with two processors on hypervisor-core."""
     if qemu.core_image() is None:
         pytest.skip("zocalo-core is not built: ./dev build release makes it")
-    with lab.boot("core", cpus=1) as machine:
+    with lab.boot("core", cpus=2) as machine:
         yield machine
 
 
@@ -28,6 +28,20 @@ def test_its_root_is_a_virtio_disk_that_interrupts_by_msix(dom0):
     assert "/dev/vda" in dom0.must("findmnt -no SOURCE /")
     lines = [line for line in dom0.must("cat /proc/interrupts").splitlines() if "virtio" in line]
     assert any("xen-pirq" in line and "msi-x" in line for line in lines)
+
+
+def test_both_processors_run_and_interrupt_each_other(dom0):
+    """Further processors start, and IPIs reach their vCPUs."""
+    assert dom0.must("nproc").strip() == "2"
+    line = re.search(r"(\d+) +(\d+) +xen-percpu +-ipi +callfuncsingle1", dom0.must("cat /proc/interrupts"))
+    assert line and int(line[2]) > 0
+
+
+def test_stock_xl_reads_the_machine_and_its_domains(dom0):
+    """The control interface answers what every xl asks first."""
+    assert re.search(r"nr_cpus +: 2", dom0.must("xl info"))
+    assert re.search(r"Domain-0 +0 +1024 +2 ", dom0.must("xl list"))
+    assert len(dom0.must("xl vcpu-list").splitlines()) == 3
 
 
 def test_time_advances_as_it_should(dom0):
