@@ -16,6 +16,7 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
 OUT = TREE / "build/test"
+MOST_REPEATED = 5
 
 
 @dataclass
@@ -119,43 +120,70 @@ def unit(preset: str, label: str):
     return run
 
 
-def package(stage: Stage) -> Sum:
+def release(stage: Stage) -> Sum:
+    """Unit tests of what users get, and the package made from the very same objects."""
     for old in (TREE / "build/release").glob("zocalo*.deb"):
         old.unlink()
-    ok = built(stage, "release") and \
-        stage.command("cmake", "-E", "chdir", "build/release", "cpack", "-G", "DEB")
-    if not ok or not list((TREE / "build/release").glob("zocalo*.deb")):
-        return stage.broken("the package")
-    return Sum(passed=1)
+    total = unit("unit", "unit")(stage)
+    ok = stage.command("cmake", "-E", "chdir", "build/unit", "cpack", "-G", "DEB", "-B", str(TREE / "build/release"))
+    if ok and list((TREE / "build/release").glob("zocalo*.deb")):
+        total.passed += 1
+    else:
+        total.add(stage.broken("the package"))
+    return total
+
+
+def tidy(stage: Stage) -> Sum:
+    return Sum(passed=1) if built(stage, "tidy") else stage.broken("clang-tidy")
 
 
 def lab(stage: Stage) -> Sum:
+    """Emulated machines on a busy host miss a limit now and then, so what failed gets one more boot.
+
+    What passes only then is counted as passed and named, so that it can be looked into.
+    """
     junit = OUT / "lab.xml"
-    ok = stage.command(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider",
+    pytest = (sys.executable, "-m", "pytest", "-v", "-o", f"cache_dir={OUT / 'pytest'}", "-m", "not unproven",
+              "tests/lab")
+    ok = stage.command(*pytest, f"--junitxml={junit}")
+    first = stage.results(junit, ok)
+    if not 0 < first.failed <= MOST_REPEATED or first.passed == 0:
+        return first
+    again = OUT / "lab-again.xml"
+    ok = stage.command(*pytest, "--last-failed", f"--junitxml={again}")
+    second = stage.results(again, ok)
+    for name in first.names:
+        if name not in second.names:
+            print(f"   FLAKY {name}: passed at the second try")
+    return Sum(first.passed + second.passed, second.failed, first.skipped + second.skipped, second.names)
+
+
+def unproven(stage: Stage) -> Sum:
+    junit = OUT / "unproven.xml"
+    ok = stage.command(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-m", "unproven",
                        f"--junitxml={junit}", "tests/lab")
     return stage.results(junit, ok)
 
 
 STAGES = {
     "style": ("format, includes, sizes; tests of the tools", style),
-    "unit": ("GCC, unit tests of the release build", unit("unit", "unit")),
-    "gcc": ("GCC with ASan and UBSan, unit tests", unit("dev", "unit")),
-    "clang": ("clang, unit tests", unit("clang", "unit")),
-    "fuzz": ("each parser for a few seconds", unit("fuzz", "fuzz")),
-    "deb": ("the release package", package),
+    "gcc": ("GCC, optimised: unit tests and the package", release),
     "lab": ("dom0 and guests on Xen under QEMU", lab),
+    "clang": ("clang with ASan and UBSan: unit tests", unit("clang", "unit")),
+    "dev": ("GCC with ASan and UBSan: unit tests", unit("dev", "unit")),
+    "fuzz": ("each parser for a few seconds", unit("fuzz", "fuzz")),
+    "tidy": ("clang-tidy", tidy),
+    "unproven": ("lab tests that have not yet passed as a whole", unproven),
 }
 
-
-# What runs by default. gcc (sanitizers), clang and fuzz have not passed as a whole on one tree yet: `--all`
-# runs them too, and they come back here when they do.
-DEFAULT = ("style", "unit", "deb", "lab")
+# The rest has not passed as a whole on one tree yet; `--all` runs it too, and it comes here when it does.
+DEFAULT = ("style", "gcc", "lab")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="dev test", description=__doc__)
     parser.add_argument("--only", default=",".join(DEFAULT), help=f"of {','.join(STAGES)}")
-    parser.add_argument("--all", action="store_true", help="every stage, those that are not green yet too")
+    parser.add_argument("--all", action="store_true", help="every stage")
     parser.add_argument("--list", action="store_true", help="say what the stages are")
     args = parser.parse_args()
     if args.list:

@@ -18,6 +18,11 @@ from leaks import LeakCheck  # noqa: E402
 from toolstack import GUESTS, WORK, Guest, Xl, Zl  # noqa: E402,F401
 
 
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "unproven: written, but never seen to pass on a quiet machine; `./dev test --only unproven`")
+
+
 @pytest.fixture(scope="session")
 def deb() -> Path | None:
     newest = images.newest_deb()

@@ -115,3 +115,25 @@ def test_a_stage_that_finds_no_tests_has_failed(tmp_path, monkeypatch):
     junit.write_text("<testsuite/>")
     assert run_tests.Stage("x", "x").results(junit, True).failed == 1
     assert run_tests.Stage("x", "x").results(tmp_path / "none.xml", True).failed == 1
+
+
+def junit(path, failing, passing):
+    cases = [f'<testcase classname="f" name="{name}"><failure/></testcase>' for name in failing]
+    cases += [f'<testcase classname="f" name="{name}"/>' for name in passing]
+    path.write_text(f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>")
+
+
+def test_what_failed_in_the_lab_is_tried_once_more_and_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run_tests, "OUT", tmp_path)
+
+    def command(_, *words):
+        target = Path([word for word in words if word.startswith("--junitxml=")][0].split("=")[1])
+        if "--last-failed" in words:
+            junit(target, ["broken"], ["late"])
+        else:
+            junit(target, ["broken", "late"], ["fine"])
+        return False
+    monkeypatch.setattr(run_tests.Stage, "command", command)
+    total = run_tests.lab(run_tests.Stage("lab", ""))
+    assert (total.passed, total.failed, total.names) == (2, 1, ["f.broken"])
+    assert "FLAKY f.late" in capsys.readouterr().out
