@@ -8,6 +8,8 @@ from toolstack import WORK, Guest, config_text, until
 
 from lab.guest_shell import GuestShell
 
+pytestmark = pytest.mark.unproven
+
 
 @pytest.fixture
 def foreign(zl, dom0):

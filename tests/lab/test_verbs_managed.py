@@ -3,6 +3,8 @@
 import pytest
 from toolstack import BOOT_LIMIT_S, Guest, until
 
+pytestmark = pytest.mark.unproven
+
 
 @pytest.fixture
 def defined(zl):
