@@ -5,6 +5,8 @@ from conftest import GUESTS
 
 from lab.guest_shell import GuestShell
 
+pytestmark = pytest.mark.unproven
+
 CONFIG = """
 name = "{tool}"
 type = "pvh"
