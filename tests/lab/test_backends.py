@@ -4,8 +4,6 @@ import pytest
 from mini_guest import image_digest, make_bridge, mini_guest, new_image
 from toolstack import until
 
-pytestmark = pytest.mark.unproven
-
 MIB = 1 << 20
 WRITTEN = 4
 XVDA, XVDB = 51712, 51728
