@@ -41,6 +41,9 @@ target_compile_options(zocalo_freestanding INTERFACE
   # top 2 GiB, which belong to the guest's kernel.
   -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone -fpie -fvisibility=hidden
   -fno-stack-protector -fno-threadsafe-statics -fno-asynchronous-unwind-tables
+  # Jumps through a register go by thunks, which the image switches (hypervisor-core/arch/x86_64/cpu).
+  $<$<CXX_COMPILER_ID:GNU>:-mindirect-branch=thunk-extern>
+  $<$<CXX_COMPILER_ID:GNU>:-mindirect-branch-register>
   # With clang, libstdc++ headers do not parse without floating point: GCC alone proves its absence.
   $<$<CXX_COMPILER_ID:GNU>:-mgeneral-regs-only>)
 

@@ -8,8 +8,17 @@ namespace zocalo::hv {
 namespace {
 
 // Options of Xen that ask for what is so anyway: accepted, so that one boot entry serves both.
-constexpr std::array<std::string_view, 8> kWithoutEffect{
-    "console", "com1", "loglvl", "guest_loglvl", "bootscrub", "sync_console", "tsc_mode", "sched"};
+constexpr std::array<std::string_view, 9> kWithoutEffect{
+    "console",
+    "com1",
+    "loglvl",
+    "guest_loglvl",
+    "bootscrub",
+    "sync_console",
+    "tsc_mode",
+    "sched",
+    "placeholder", // what distributions put first in GRUB's entries for Xen
+};
 
 std::optional<std::uint64_t> parse_number(std::string_view text)
 {
@@ -43,6 +52,17 @@ bool take_count(unsigned& count, std::string_view value)
     return true;
 }
 
+bool take_speculation(Options& options, std::string_view value)
+{
+    if (value == "no")
+        options.speculation = Speculation::none;
+    else if (value == "bti-thunk=retpoline")
+        options.speculation = Speculation::retpoline;
+    else
+        return value == "yes";
+    return true;
+}
+
 bool take(Options& options, std::string_view name, std::string_view value)
 {
     if (name == "dom0_mem")
@@ -51,6 +71,8 @@ bool take(Options& options, std::string_view name, std::string_view value)
         return take_count(options.dom0_vcpus, value);
     if (name == "maxcpus")
         return take_count(options.processors, value);
+    if (name == "spec-ctrl")
+        return take_speculation(options, value);
     if (name == "noreboot") {
         options.reboot_on_panic = false;
         return true;

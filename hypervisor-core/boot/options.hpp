@@ -8,11 +8,19 @@
 
 namespace zocalo::hv {
 
+// spec-ctrl=: which defences against leaks through speculation are used.
+enum class Speculation : std::uint8_t {
+    by_processor, // what this one needs
+    retpoline,    // bti-thunk=retpoline: also where the processor has something better
+    none,         // no
+};
+
 struct Options {
-    std::uint64_t dom0_bytes{};     // dom0_mem=SIZE; 0: all but what guests are left
-    unsigned dom0_vcpus{};          // dom0_max_vcpus=N; 0: one per processor
-    unsigned processors{~0U};       // maxcpus=N: how many of the machine's run at most
-    bool reboot_on_panic{true};     // noreboot
+    std::uint64_t dom0_bytes{}; // dom0_mem=SIZE; 0: all but what guests are left
+    unsigned dom0_vcpus{};      // dom0_max_vcpus=N; 0: one per processor
+    unsigned processors{~0U};   // maxcpus=N: how many of the machine's run at most
+    bool reboot_on_panic{true}; // noreboot
+    Speculation speculation{};
     std::string_view first_unknown; // an option nobody knows; empty when all are known
 };
 

@@ -33,7 +33,10 @@ Answer hypercall::multicall(Call& call)
             }
             entry.result = static_cast<xen_ulong_t>(answer.value());
         }
-        TRY(entries[i].copy_out(entry));
+        // The guest's word of the result, no other: what it changes meanwhile stays changed.
+        TRY(GuestRef<xen_ulong_t>{
+            entries[i].address() + __builtin_offsetof(multicall_entry, result)}
+                .copy_out(entry.result));
     }
     return 0;
 }

@@ -15,8 +15,8 @@ CpuMask processors_of(const Domain& domain, std::uint64_t vcpus)
 CpuMask processors_of(const Domain& domain)
 {
     CpuMask cpus = 0;
-    for (const Vcpu* vcpu : domain.vcpus)
-        if (vcpu != nullptr)
+    for (unsigned id = 0; id < domain.vcpu_limit; ++id)
+        if (const Vcpu* const vcpu = domain.vcpus[id]; vcpu != nullptr)
             cpus |= CpuMask{1} << vcpu->sched.cpu;
     return cpus;
 }

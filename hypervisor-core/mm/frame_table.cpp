@@ -2,35 +2,6 @@
 #include "hypervisor-core/mm/frame_table.hpp"
 
 namespace zocalo::hv {
-namespace {
-
-// Far from wrapping, and far from anything a sane guest needs.
-constexpr std::uint32_t kMaxRefs = 0x7fffffff;
-
-} // namespace
-
-Result<Unit> FrameTable::get(Mfn mfn, DomId owner)
-{
-    if (!contains(mfn))
-        return Errno::inval;
-    FrameInfo& frame = frames_[mfn.value];
-    if (frame.owner != owner || frame.refs == 0)
-        return Errno::inval;
-    if (frame.refs == kMaxRefs)
-        return Errno::busy;
-    ++frame.refs;
-    return Unit{};
-}
-
-bool FrameTable::put(Mfn mfn)
-{
-    FrameInfo& frame = frames_[mfn.value];
-    if (--frame.refs != 0)
-        return false;
-    frame.stamp = clock_.stamp();
-    return true;
-}
-
 void FrameTable::flush_since(std::uint32_t stamp)
 {
     if (const CpuMask stale = clock_.stale(stamp, online_); stale != 0)
@@ -45,24 +16,6 @@ void FrameTable::change_type(FrameInfo& frame, FrameType type)
     frame.type_refs = 1;
 }
 
-Result<Unit> FrameTable::share_type(Mfn mfn, FrameType type)
-{
-    FrameInfo& frame = frames_[mfn.value];
-    if (frame.type_refs == 0 || frame.type != type || frame.type_refs == kMaxRefs)
-        return Errno::busy;
-    ++frame.type_refs;
-    return Unit{};
-}
-
-Result<Unit> FrameTable::get_writable(Mfn mfn)
-{
-    FrameInfo& frame = frames_[mfn.value];
-    if (frame.type_refs != 0)
-        return share_type(mfn, FrameType::writable);
-    change_type(frame, FrameType::writable);
-    return Unit{};
-}
-
 Result<Unit> FrameTable::begin_type(Mfn mfn, FrameType type)
 {
     FrameInfo& frame = frames_[mfn.value];
@@ -71,15 +24,6 @@ Result<Unit> FrameTable::begin_type(Mfn mfn, FrameType type)
         return Errno::busy;
     change_type(frame, type);
     return Unit{};
-}
-
-bool FrameTable::put_type(Mfn mfn)
-{
-    FrameInfo& frame = frames_[mfn.value];
-    if (--frame.type_refs != 0)
-        return false;
-    frame.stamp = clock_.stamp();
-    return true;
 }
 
 void FrameTable::give(Mfn mfn, OwnedFrames& to)

@@ -38,22 +38,65 @@ class FrameTable {
     const FrameInfo& operator[](Mfn mfn) const { return frames_[mfn.value]; }
     bool is_ram(Mfn mfn) const { return contains(mfn) && frames_[mfn.value].owner != kOwnerIo; }
 
-    // A reference keeps the frame from being freed. inval when `owner` does not own it.
-    Result<Unit> get(Mfn mfn, DomId owner);
+    // A reference keeps the frame from being freed. inval when `owner` does not own it. This one
+    // and its like are a few instructions each and run for every page-table entry: hence inline.
+    Result<Unit> get(Mfn mfn, DomId owner)
+    {
+        if (!contains(mfn))
+            return Errno::inval;
+        FrameInfo& frame = frames_[mfn.value];
+        if (frame.owner != owner || frame.refs == 0)
+            return Errno::inval;
+        if (frame.refs == kMaxRefs)
+            return Errno::busy;
+        ++frame.refs;
+        return Unit{};
+    }
     // True when that was the last one: the caller frees the frame (Memory::release).
-    [[nodiscard]] bool put(Mfn mfn);
+    [[nodiscard]] bool put(Mfn mfn)
+    {
+        FrameInfo& frame = frames_[mfn.value];
+        if (--frame.refs != 0)
+            return false;
+        frame.stamp = clock_.stamp();
+        return true;
+    }
 
     // One more use of the frame as writable; busy while it is a page table or descriptor page.
-    Result<Unit> get_writable(Mfn mfn);
+    Result<Unit> get_writable(Mfn mfn)
+    {
+        FrameInfo& frame = frames_[mfn.value];
+        if (frame.type_refs != 0)
+            return share_type(mfn, FrameType::writable);
+        if (frame.type == FrameType::writable)
+            frame.type_refs = 1; // nothing else was cached of it
+        else
+            change_type(frame, FrameType::writable);
+        return Unit{};
+    }
     void put_writable(Mfn mfn) { static_cast<void>(put_type(mfn)); }
 
     // Makes an unused frame a table or descriptor page with one use: the caller validates its
     // content while nobody can make it anything else, and takes the use back if that fails.
     Result<Unit> begin_type(Mfn mfn, FrameType type);
     // One more use of a frame that has this type already; busy when it has another.
-    Result<Unit> share_type(Mfn mfn, FrameType type);
+    Result<Unit> share_type(Mfn mfn, FrameType type)
+    {
+        FrameInfo& frame = frames_[mfn.value];
+        if (frame.type_refs == 0 || frame.type != type || frame.type_refs == kMaxRefs)
+            return Errno::busy;
+        ++frame.type_refs;
+        return Unit{};
+    }
     // True when that was the last use: the content is the guest's to change from now on.
-    bool put_type(Mfn mfn);
+    bool put_type(Mfn mfn)
+    {
+        FrameInfo& frame = frames_[mfn.value];
+        if (--frame.type_refs != 0)
+            return false;
+        frame.stamp = clock_.stamp();
+        return true;
+    }
 
     // Gives a frame fresh from the allocator to a domain: one reference, first in its list.
     void give(Mfn mfn, OwnedFrames& to);
@@ -68,6 +111,9 @@ class FrameTable {
     void flush_since(std::uint32_t stamp);
 
   private:
+    // Far from wrapping, and far from anything a sane guest needs.
+    static constexpr std::uint32_t kMaxRefs = 0x7fffffff;
+
     // First use as `type`: what was cached of its last life (as a page table, or writable) must go.
     void change_type(FrameInfo& frame, FrameType type);
 

@@ -5,7 +5,6 @@
 #include "hypervisor-core/hal/pv.hpp"
 
 #include <array>
-#include <atomic>
 
 namespace zocalo::hv::pv {
 namespace {
@@ -34,17 +33,18 @@ bool enter_kernel(
     const std::uint64_t flags =
         (frame.rflags & ~kFlagInterrupts) | (masked != 0 ? 0 : kFlagInterrupts);
 
-    std::array<std::uint64_t, 8> words{};
-    std::size_t count = 0;
-    words[count++] = frame.rcx;
-    words[count++] = frame.r11;
+    std::array<std::uint64_t, 8> words;
+    const std::size_t first = error ? 0 : 1;
+    words[first] = frame.rcx;
+    words[first + 1] = frame.r11;
     if (error)
-        words[count++] = *error;
-    words[count++] = frame.rip;
-    words[count++] = cs | std::uint64_t{masked} << kEventMaskInCs;
-    words[count++] = flags;
-    words[count++] = frame.rsp;
-    words[count++] = frame.ss;
+        words[2] = *error;
+    words[3] = frame.rip;
+    words[4] = cs | std::uint64_t{masked} << kEventMaskInCs;
+    words[5] = flags;
+    words[6] = frame.rsp;
+    words[7] = frame.ss;
+    const std::size_t bytes = (words.size() - first) * sizeof(words[0]);
 
     std::uint64_t sp = frame.rsp;
     if (from_user) {
@@ -52,8 +52,8 @@ bool enter_kernel(
         hal::switch_mode(vcpu);
         sp = vcpu.pv.kernel_sp;
     }
-    sp = (sp & ~std::uint64_t{15}) - count * sizeof(words[0]);
-    if (!hal::copy_to_guest(sp, words.data(), count * sizeof(words[0])))
+    sp = (sp & ~std::uint64_t{15}) - bytes;
+    if (!hal::copy_to_guest(sp, &words[first], bytes))
         return false;
 
     frame.rsp = sp;
@@ -94,10 +94,7 @@ bool inject_page_fault(Vcpu& vcpu, TrapFrame& frame, std::uint64_t address, std:
 
 bool deliver_events(Vcpu& vcpu, TrapFrame& frame)
 {
-    const vcpu_info& info = *vcpu.info;
-    const std::uint8_t pending =
-        std::atomic_ref<const std::uint8_t>{info.evtchn_upcall_pending}.load();
-    if (pending == 0 || info.evtchn_upcall_mask != 0 || vcpu.pv.event.address == 0)
+    if (!events_wait(vcpu))
         return true;
     return enter_kernel(vcpu, frame, {vcpu.pv.event.address, true}, std::nullopt);
 }

@@ -7,6 +7,7 @@
 #include "hypervisor-core/domain/vcpu.hpp"
 #include "hypervisor-core/pv/flags.hpp"
 
+#include <atomic>
 #include <optional>
 
 namespace zocalo::hv::pv {
@@ -23,6 +24,18 @@ enter_kernel(Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std
 [[nodiscard]] bool inject(Vcpu& vcpu, TrapFrame& frame, unsigned vector, std::uint32_t error);
 [[nodiscard]] bool
 inject_page_fault(Vcpu& vcpu, TrapFrame& frame, std::uint64_t address, std::uint32_t error);
+
+// The way back, which the kernel asks for by its iret hypercall: its frame lies on its stack. False
+// when that cannot be read, or names a user space that is not there.
+[[nodiscard]] bool return_from_kernel(Vcpu& vcpu, TrapFrame& frame);
+
+// Whether deliver_events has something to do.
+inline bool events_wait(const Vcpu& vcpu)
+{
+    const auto& pending = vcpu.info->evtchn_upcall_pending;
+    return std::atomic_ref<const std::uint8_t>{pending}.load(std::memory_order_relaxed) != 0 &&
+           vcpu.info->evtchn_upcall_mask == 0 && vcpu.pv.event.address != 0;
+}
 
 // The event upcall, when one is pending and not masked.
 [[nodiscard]] bool deliver_events(Vcpu& vcpu, TrapFrame& frame);

@@ -5,8 +5,10 @@
 #include "hypervisor-core/arch/x86_64/cpu/clock.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/descriptors.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/features.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/local_apic.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/speculation.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/system_lock.hpp"
 #include "hypervisor-core/arch/x86_64/drivers/interrupts.hpp"
 #include "hypervisor-core/arch/x86_64/drivers/io_apic.hpp"
@@ -83,7 +85,7 @@ void start_dom0(System& system)
     const unsigned vcpus = options.dom0_vcpus != 0 ? options.dom0_vcpus : system.cpu_count;
     const auto dom0 = build_dom0(system, {dom0_bytes(system), vcpus});
     if (!dom0)
-        panic("cannot start dom0: ", dom0.error());
+        panic("cannot start dom0: ", dom0.error().what, "; ", dom0.error().advice);
     free_modules(system);
     unpause_domain(system, **dom0);
 }
@@ -117,10 +119,12 @@ extern "C" [[noreturn]] void start_hypervisor(std::uint32_t magic, std::uint32_t
     log("zocalo hypervisor-core 0.1");
     System& system = the_system;
     if (!read_multiboot(magic, info, system.boot))
-        panic("not started by a Multiboot 1 loader with a memory map: use GRUB or qemu -kernel");
+        panic("not started by a Multiboot loader with a memory map: use GRUB or qemu -kernel");
     options = parse_options(system.boot.command_line.view());
     if (!options.first_unknown.empty())
         log("unknown option '", options.first_unknown, "' ignored: see hypervisor-core/README.md");
+    require_features();
+    choose_defences(options);
     system.acpi = read_acpi();
     if (!system.acpi.found)
         panic("the firmware has no ACPI tables: processors and interrupts cannot be found");

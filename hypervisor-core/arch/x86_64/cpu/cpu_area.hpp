@@ -23,11 +23,10 @@ struct [[gnu::packed]] Tss {
 };
 static_assert(sizeof(Tss) == 104);
 
-// Offsets 0, 8 and 16 are known to entry.S.
+// Offsets 0 and 8 are known to entry.S.
 struct CpuPage {
     std::uint64_t guest_rsp{};
     std::uint64_t stack_top{};
-    std::uint64_t syscall_entry{};
     alignas(64) Tss tss{};
 };
 
@@ -36,6 +35,7 @@ struct alignas(16) CpuTop {
     bool holds_lock{};
     bool timer_fired{};
     Vcpu* loaded{}; // whose registers are in the processor, also while it idles after that
+    const Domain* ran_last{}; // only to be compared: it may be gone
     System* system{};
     std::uint64_t armed_for{kNever}; // what the timer interrupt was asked for
 };

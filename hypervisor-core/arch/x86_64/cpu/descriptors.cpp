@@ -3,10 +3,13 @@
 
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/speculation.hpp"
 #include "hypervisor-core/console/log.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 
-extern "C" char syscall_page[], syscall_entry[], trap_stubs[];
+#include <cstring>
+
+extern "C" char syscall_page[], syscall_jump[], syscall_jump32[], syscall_entry[], trap_stubs[];
 
 namespace zocalo::hv {
 namespace {
@@ -48,11 +51,6 @@ struct Tables { // of the whole machine
     std::array<std::uint64_t*, kMaxCpus> windows;
 };
 constinit Tables tables{};
-
-std::uint64_t image_physical(const char* symbol)
-{
-    return reinterpret_cast<std::uint64_t>(symbol) - layout::kImage;
-}
 
 Mfn take_frame(System& system)
 {
@@ -108,10 +106,22 @@ void fill_cpu_page(unsigned cpu, Mfn frame)
     auto& page = *reinterpret_cast<CpuPage*>(hal::frame_bytes(frame));
     page = CpuPage{};
     page.stack_top = stack_end(cpu);
-    page.syscall_entry = reinterpret_cast<std::uint64_t>(syscall_entry);
     page.tss.rsp[0] = stack_end(cpu);
     for (unsigned i = 0; i < kSpareStacks; ++i)
         page.tss.ist[i] = cpu_area(cpu) + (kFirstSpareStackPage + 2 * i + 1) * kPageSize;
+}
+
+void fill_code_page(unsigned cpu, Mfn frame)
+{
+    std::memcpy(hal::frame_bytes(frame), syscall_page, kPageSize);
+    for (const char* const jump : {syscall_jump, syscall_jump32}) {
+        constexpr unsigned kOpcodeBytes = 1, kJumpBytes = 5;
+        const auto offset = static_cast<std::uint64_t>(jump - syscall_page);
+        const std::uint64_t next = cpu_area(cpu) + kCodePage * kPageSize + offset + kJumpBytes;
+        const auto distance =
+            static_cast<std::uint32_t>(reinterpret_cast<std::uint64_t>(syscall_entry) - next);
+        std::memcpy(hal::frame_bytes(frame) + offset + kOpcodeBytes, &distance, sizeof(distance));
+    }
 }
 
 } // namespace
@@ -128,7 +138,9 @@ void make_cpu_area(System& system, Mapper& mapper, unsigned cpu)
         mapper.map(area + page * kPageSize, frame.value << kPageShift, kPageSize, kReadWrite);
         return frame;
     };
-    mapper.map(area, image_physical(syscall_page), kPageSize, kExecutable);
+    const Mfn code = take_frame(system);
+    fill_code_page(cpu, code);
+    mapper.map(area + kCodePage * kPageSize, code.value << kPageShift, kPageSize, kExecutable);
     fill_cpu_page(cpu, add(kDataPage));
     for (unsigned i = 0; i < kSpareStacks; ++i)
         add(kFirstSpareStackPage + 2 * i);
@@ -178,6 +190,7 @@ void load_cpu_tables(unsigned cpu)
     x86::write_msr(kMsrLstar, cpu_area(cpu));
     x86::write_msr(kMsrCstar, cpu_area(cpu) + kCompatEntry);
     x86::write_msr(kMsrSyscallMask, kClearedFlags);
+    start_defences();
 }
 
 void set_window_page(unsigned index, Mfn mfn)

@@ -78,25 +78,18 @@ strlen:
 guest_copy:
     mov %rdx, %rcx
     shr $3, %rcx
+1:  rep movsq
     and $7, %edx
-    test %rcx, %rcx
-    jz 2f
-1:  mov (%rsi), %rax
-5:  mov %rax, (%rdi)
-    add $8, %rsi
-    add $8, %rdi
-    dec %rcx
-    jnz 1b
-2:  mov %edx, %ecx
-3:  rep movsb
-    mov $1, %eax
+    jz 3f
+    mov %edx, %ecx
+2:  rep movsb
+3:  mov $1, %eax
     ret
 4:  xor %eax, %eax
     ret
 
     .section .fixups, "a"
     .quad 1b, 4b
-    .quad 5b, 4b
-    .quad 3b, 4b
+    .quad 2b, 4b
 
     .section .note.GNU-stack, "", @progbits

@@ -44,10 +44,11 @@
     add $8, %rsp
     .endm
 
-    // Mapped at the start of each processor's area, in front of its CpuPage.
+    // Copied to the start of each processor's area, in front of its CpuPage; the two jumps to
+    // syscall_entry are filled in there (cpu/descriptors.cpp), because the distance differs.
     .section .text.syscall_page, "ax"
     .balign 4096
-    .globl syscall_page
+    .globl syscall_page, syscall_jump, syscall_jump32
 syscall_page:
     mov %rsp, syscall_page + 4096(%rip)
     mov syscall_page + 4096 + 8(%rip), %rsp
@@ -56,7 +57,9 @@ syscall_page:
     push %r11
     push $RING3_CS
     push %rcx
-    jmp *syscall_page + 4096 + 16(%rip)
+syscall_jump:
+    .byte 0xe9
+    .long 0
     .balign 64
     // From 32-bit code: the same, with its own code segment.
     mov %rsp, syscall_page + 4096(%rip)
@@ -66,7 +69,9 @@ syscall_page:
     push %r11
     push $RING3_CS32
     push %rcx
-    jmp *syscall_page + 4096 + 16(%rip)
+syscall_jump32:
+    .byte 0xe9
+    .long 0
     .balign 4096
 
     .text
@@ -78,12 +83,14 @@ syscall_entry:
     push_registers
     mov %rsp, %rdi
     call handle_syscall
+    test %al, %al
+    jz 1f
 
     .globl exit_to_guest
 exit_to_guest:
     mov %rsp, %rdi
     call prepare_exit
-    pop_registers
+1:  pop_registers
     .globl guest_iret
 guest_iret:
     iretq
@@ -95,7 +102,10 @@ trap_common:
     testb $3, FRAME_CS(%rsp)
     jz 1f
     call handle_guest_trap
-    jmp exit_to_guest
+    test %al, %al
+    jnz exit_to_guest
+    pop_registers
+    jmp guest_iret
 1:  call handle_own_trap
     pop_registers
     iretq

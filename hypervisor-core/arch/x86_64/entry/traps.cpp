@@ -30,11 +30,18 @@ void end_guest(Vcpu& vcpu, const TrapFrame& frame, std::string_view why)
     crash_domain(*cpu_top().system, *vcpu.domain);
 }
 
-void must(bool went_well, Vcpu& vcpu, const TrapFrame& frame, std::string_view why)
+// Ends the guest unless it went well, which it answers.
+bool must(bool went_well, Vcpu& vcpu, const TrapFrame& frame, std::string_view why)
 {
     if (!went_well)
         end_guest(vcpu, frame, why);
+    return went_well;
 }
+
+// These handlers answer whether there may be work before the guest goes on (prepare_exit): not when
+// nothing but the vCPU's own state was touched. What other processors want of this one comes with
+// an interrupt, which is taken before the guest's next instruction.
+constexpr bool kNoWork = false, kPerhapsWork = true;
 
 void answer_hypercall(Vcpu& vcpu, TrapFrame& frame)
 {
@@ -65,7 +72,13 @@ void answer_hypercall(Vcpu& vcpu, TrapFrame& frame)
     }
 }
 
-void guest_page_fault(Vcpu& vcpu, TrapFrame& frame)
+bool answer_iret(Vcpu& vcpu, TrapFrame& frame)
+{
+    return !must(pv::return_from_kernel(vcpu, frame), vcpu, frame, "an iret that leads nowhere") ||
+           pv::events_wait(vcpu);
+}
+
+bool guest_page_fault(Vcpu& vcpu, TrapFrame& frame)
 {
     const std::uint64_t address = x86::read_cr2();
     constexpr std::uint32_t kPresent = 1, kWrite = 2;
@@ -73,9 +86,9 @@ void guest_page_fault(Vcpu& vcpu, TrapFrame& frame)
     if (vcpu.pv.in_kernel && (frame.error_code & kForbiddenWrite) == kForbiddenWrite) {
         const SystemGuard lock;
         if (pv::emulate_table_write(*cpu_top().system, vcpu, frame, address))
-            return;
+            return kNoWork;
     }
-    must(
+    return !must(
         pv::inject_page_fault(vcpu, frame, address, frame.error_code),
         vcpu,
         frame,
@@ -100,9 +113,6 @@ bool is_software_interrupt(Vcpu& vcpu, TrapFrame& frame)
 void guest_exception(Vcpu& vcpu, TrapFrame& frame)
 {
     switch (frame.vector) {
-    case kPageFault:
-        guest_page_fault(vcpu, frame);
-        return;
     case kInvalidOpcode:
         if (pv::emulate_forced_cpuid(*cpu_top().system, vcpu, frame))
             return;
@@ -157,26 +167,31 @@ std::uint64_t landing_place(std::uint64_t rip)
 
 } // namespace
 
-extern "C" void handle_syscall(TrapFrame* frame)
+extern "C" bool handle_syscall(TrapFrame* frame)
 {
     Vcpu& vcpu = *cpu_top().loaded;
-    if (vcpu.pv.in_kernel)
-        answer_hypercall(vcpu, *frame);
-    else
-        must(
+    if (!vcpu.pv.in_kernel)
+        return !must(
             pv::guest_syscall(vcpu, *frame),
             vcpu,
             *frame,
             "a system call that its kernel cannot take"
         );
+    if (frame->rax == __HYPERVISOR_iret)
+        return answer_iret(vcpu, *frame);
+    answer_hypercall(vcpu, *frame);
+    return kPerhapsWork;
 }
 
-extern "C" void handle_guest_trap(TrapFrame* frame)
+extern "C" bool handle_guest_trap(TrapFrame* frame)
 {
+    if (frame->vector == kPageFault)
+        return guest_page_fault(*cpu_top().loaded, *frame);
     if (frame->vector >= kFirstInterrupt && frame->vector != kOldSyscall)
         handle_interrupt(frame->vector);
     else
         guest_exception(*cpu_top().loaded, *frame);
+    return kPerhapsWork;
 }
 
 extern "C" void handle_own_trap(TrapFrame* frame)

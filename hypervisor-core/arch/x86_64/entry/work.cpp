@@ -4,6 +4,7 @@
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/local_apic.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/speculation.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/system_lock.hpp"
 #include "hypervisor-core/arch/x86_64/drivers/interrupts.hpp"
 #include "hypervisor-core/arch/x86_64/entry/report.hpp"
@@ -40,6 +41,10 @@ void switch_to(CpuTop& top, const VcpuChoice& choice, TrapFrame& frame)
         return;
     if (top.loaded != nullptr)
         save_vcpu(*top.loaded, frame);
+    if (choice.next != nullptr && choice.next->domain != top.ran_last) {
+        forget_branches();
+        top.ran_last = choice.next->domain;
+    }
     top.loaded = choice.next;
     if (choice.next != nullptr)
         load_vcpu(*choice.next, frame);

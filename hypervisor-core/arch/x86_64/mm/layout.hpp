@@ -16,7 +16,7 @@ inline constexpr std::uint64_t kHoleEnd = 0xffff880000000000;
 inline constexpr std::uint64_t kM2p = kHoleStart;
 // Slot 261: the image at kImage + its physical address, and what is mapped page by page.
 inline constexpr std::uint64_t kImage = 0xffff828000000000;
-inline constexpr std::uint64_t kCpuAreas = 0xffff82c000000000;
+inline constexpr std::uint64_t kCpuAreas = kImage + 0x40000000; // direct jumps reach the image
 inline constexpr std::uint64_t kDevices = 0xffff82d000000000;
 inline constexpr std::uint64_t kDescriptorWindows = 0xffff82e000000000;
 // Slots 262 to 271: all RAM.
