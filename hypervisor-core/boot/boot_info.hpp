@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // BootInfo: what the boot loader said, copied out of its memory before anything overwrites it.
-// Source: Multiboot 1, section 3.3. Pure; reads machine memory through the direct map.
+// Sources: Multiboot 0.6.96, section 3.3, and Multiboot 2, section 3.6. Pure; reads machine memory
+// through the direct map.
 #pragma once
 
 #include "common/base/result.hpp"
@@ -56,9 +57,25 @@ struct BootInfo {
 
     std::span<const MemoryRange> memory() const { return {ranges.data(), range_count}; }
     std::span<const BootModule> loaded() const { return {modules.data(), module_count}; }
+    void add_range(std::uint64_t start, std::uint64_t length, std::uint32_t type)
+    {
+        if (range_count < kMaxRanges && length != 0 && start + length > start)
+            ranges[range_count++] = {start, start + length, type};
+    }
+    void add_module(std::uint64_t start, std::uint64_t end, std::string_view arguments)
+    {
+        if (module_count == 0)
+            kernel_arguments.assign(arguments);
+        if (module_count < kMaxModules && start <= end)
+            modules[module_count++] = {start, end, arguments};
+    }
     // One past the highest byte of RAM.
     std::uint64_t end_of_ram() const;
 };
+
+// What the loader leaves in EAX: which of the two structures it is.
+inline constexpr std::uint32_t kMultiboot1Magic = 0x2badb002;
+inline constexpr std::uint32_t kMultiboot2Magic = 0x36d76289;
 
 // Reads the information structure at machine address `info`; inval when `magic` is not Multiboot's
 // or no memory map was given.

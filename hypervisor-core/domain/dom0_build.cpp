@@ -15,10 +15,12 @@
 namespace zocalo::hv {
 namespace {
 
-template <class T> using Built = Result<T, std::string_view>;
+template <class T> using Built = Result<T, Dom0Fault>;
 
-constexpr std::string_view kNoMemory =
-    "there is too little memory for it: give the machine more, or dom0_mem= less";
+constexpr std::string_view kGiveKernel =
+    "give a Linux vmlinux with CONFIG_XEN_PV as the first boot module";
+constexpr std::string_view kGiveMemory = "give the machine more memory, or change dom0_mem=";
+constexpr Dom0Fault kNoMemory{"there is too little memory for it", kGiveMemory};
 
 // What is being put together.
 struct Build {
@@ -115,30 +117,31 @@ Built<Unit> start_vcpus(Build& build, unsigned vcpus)
     const Mfn root = build.mfn(build.plan.tables.first);
     if (!build.system.tables.pin(root, kRoot, build.domain.rights()) ||
         !set_pv_context(build.system, first, context))
-        return std::string_view{"its first page tables were not accepted"};
+        return Dom0Fault{"its first page tables were not accepted", kGiveKernel};
     return Unit{};
 }
 
 } // namespace
 
-Result<Domain*, std::string_view> build_dom0(System& system, const Dom0Request& request)
+Result<Domain*, Dom0Fault> build_dom0(System& system, const Dom0Request& request)
 {
     const auto modules = system.boot.loaded();
     if (modules.empty())
-        return std::string_view{"no kernel was loaded: give one as the first boot module"};
+        return Dom0Fault{"no kernel was loaded", kGiveKernel};
     const auto file = bytes_of(modules[0]);
     if (xen::is_bzimage(file))
-        return std::string_view{
-            "it is compressed: give the vmlinux (scripts/extract-vmlinux of Linux unpacks it)"};
+        return Dom0Fault{
+            "the first module is a compressed bzImage",
+            "give the vmlinux in it (scripts/extract-vmlinux of Linux unpacks it)"};
     const auto kernel = xen::parse_kernel(file);
     if (!kernel)
-        return std::string_view{describe(kernel.error())};
+        return Dom0Fault{describe(kernel.error()), kGiveKernel};
     const auto initrd = modules.size() > 1 ? bytes_of(modules[1]) : std::span<const std::byte>{};
     const std::uint64_t pages = request.bytes >> kPageShift;
     const std::string_view arguments = system.boot.kernel_arguments.view();
     const auto plan = xen::plan_pv(*kernel, {pages, initrd.size(), arguments.size()});
     if (!plan)
-        return std::string_view{describe(plan.error())};
+        return Dom0Fault{describe(plan.error()), kGiveMemory};
 
     const auto domain = create_domain(system, kDom0, request.vcpus);
     const unsigned list_order =

@@ -14,7 +14,12 @@ struct Dom0Request {
     unsigned vcpus{};
 };
 
-// The domain, paused, its first vCPU ready to run; or why not, as the middle of a sentence.
-Result<Domain*, std::string_view> build_dom0(System& system, const Dom0Request& request);
+struct Dom0Fault {
+    std::string_view what;
+    std::string_view advice;
+};
+
+// The domain, paused, its first vCPU ready to run; or why not.
+Result<Domain*, Dom0Fault> build_dom0(System& system, const Dom0Request& request);
 
 } // namespace zocalo::hv

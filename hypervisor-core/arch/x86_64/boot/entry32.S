@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the boot loader (Multiboot 1, section 3.2: 32-bit, paging off) to 64-bit C++. The first page
-// tables map 0-4 GiB three times: at 0 (until the jump), as the image, and as the direct map.
+// From the boot loader (Multiboot 1, section 3.2, or 2, section 3.3: 32-bit, paging off) to 64-bit
+// C++, which tells the two apart by the magic number in EAX. The first page tables map 0-4 GiB three times: at 0 (until the jump), as the image, and as the direct map.
 #define PHYSICAL(symbol) (symbol - 0xffff828000000000)
 #define MULTIBOOT_FLAGS 0x00010003 /* aligned modules, memory map, address fields */
 
@@ -15,6 +15,29 @@ multiboot_header:
     .long PHYSICAL(image_load_end)
     .long PHYSICAL(image_end)
     .long PHYSICAL(multiboot_entry)
+
+    // Multiboot 2, section 3.1: the same, as tags.
+    .balign 8
+multiboot2_header:
+    .long 0xe85250d6
+    .long 0 // i386, protected mode
+    .long multiboot2_end - multiboot2_header
+    .long -(0xe85250d6 + (multiboot2_end - multiboot2_header))
+    .short 2, 0 // where to load
+    .long 24
+    .long PHYSICAL(multiboot2_header)
+    .long PHYSICAL(image_start)
+    .long PHYSICAL(image_load_end)
+    .long PHYSICAL(image_end)
+    .short 3, 0 // where to enter
+    .long 12
+    .long PHYSICAL(multiboot_entry)
+    .balign 8
+    .short 6, 0 // aligned modules
+    .long 8
+    .short 0, 0
+    .long 8
+multiboot2_end:
 
     .text
     .code32
