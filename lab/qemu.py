@@ -25,6 +25,8 @@ class Options:
     gdb_port: int | None = None
     hypervisor_args: str = ""
     kernel_args: str = ""
+    iso: Path | None = None  # boot from this CD (lab/iso.py) instead of by QEMU's own loader
+    devices: tuple[str, ...] = ()  # further arguments of QEMU
 
 
 def check(options: Options):
@@ -72,9 +74,28 @@ def command(options: Options, images: Images, run: Path, agent_fd: int, qmp_fd: 
     if options.share is not None:
         args += ["-virtfs", f"local,path={_escaped(options.share.resolve())},mount_tag=share,"
                             "security_model=none,multidevs=remap"]
+    args += options.devices
     if options.gdb_port is not None:
         args += ["-gdb", f"tcp:127.0.0.1:{options.gdb_port}", "-S"]
     return args
+
+
+def bare_command(options: Options, images: Images, run: Path) -> list[str]:
+    """A machine without disks and agent: what its initrd.cpio holds is all that runs, and says so in serial.log."""
+    return [*_bare(run), "-m", str(options.memory_mib), "-smp", str(options.cpus), *_processor(options),
+            *options.devices, *_boot(options, images, run)]
+
+
+def core_command(run: Path, arguments: str, modules: list[str], processor: str, memory_mib: int) -> list[str]:
+    """Our hypervisor with whatever it is given, good or bad."""
+    line = [*_bare(run), "-m", str(memory_mib), "-accel", "tcg", "-cpu", processor,
+            "-kernel", str(core_image()), "-append", arguments]
+    return line + (["-initrd", ",".join(modules)] if modules else [])
+
+
+def _bare(run: Path) -> list[str]:
+    return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc",
+            "-chardev", f"file,id=serial,path={_escaped(run)}/serial.log", "-serial", "chardev:serial"]
 
 
 def _processor(options: Options) -> list[str]:
@@ -93,26 +114,35 @@ def _disk(name: str, image: Path) -> list[str]:
     return ["-drive", drive, "-device", f"virtio-blk-pci,drive={name},serial={name}"]
 
 
+def kernel_arguments(options: Options) -> str:
+    """Of Linux, but for its console."""
+    return ("rdinit=/init systemd.unit=zocalo-lab.target net.ifnames=0 mitigations=off "
+            "init_on_alloc=0 audit=0 apparmor=0 nowatchdog cryptomgr.notests rodata=off "
+            # Certificates, keyboards and the like: seconds under emulation, unused here.
+            "initcall_blacklist=load_system_certificate_list,init_encrypted,digsig_init,init_zswap,"
+            "i8042_init,init_acpi_pm_clocksource,selinux_nf_ip_init "
+            "systemd.mask=serial-getty@hvc0.service systemd.mask=serial-getty@ttyS0.service "
+            f"{'lab.share ' if options.share else ''}{options.kernel_args}").strip()
+
+
+def hypervisor_arguments(options: Options) -> str:
+    dom0 = min(DOM0_MIB, options.memory_mib // 2)
+    return (f"console=com1 com1=115200,8n1 loglvl=info guest_loglvl=info noreboot=1 bootscrub=0 "
+            f"dom0_mem={dom0}M,max:{dom0}M dom0_max_vcpus={options.cpus} {options.hypervisor_args}").strip()
+
+
 def _boot(options: Options, images: Images, run: Path) -> list[str]:
     initrd = run / "initrd.cpio"
-
-    linux = ("rdinit=/init systemd.unit=zocalo-lab.target net.ifnames=0 mitigations=off "
-             "init_on_alloc=0 audit=0 apparmor=0 nowatchdog cryptomgr.notests rodata=off "
-             # Certificates, keyboards and the like: seconds under emulation, unused here.
-             "initcall_blacklist=load_system_certificate_list,init_encrypted,digsig_init,init_zswap,"
-             "i8042_init,init_acpi_pm_clocksource,selinux_nf_ip_init "
-             "systemd.mask=serial-getty@hvc0.service systemd.mask=serial-getty@ttyS0.service "
-             f"{'lab.share ' if options.share else ''}{options.kernel_args}").strip()
+    linux = kernel_arguments(options)
+    if options.iso is not None:
+        return ["-cdrom", str(options.iso), "-boot", "d"]
     if options.hypervisor == "none":
         return ["-kernel", str(images.kernel), "-initrd", str(initrd),
                 "-append", f"console=ttyS0,115200 {linux}"]
-    dom0 = min(DOM0_MIB, options.memory_mib // 2)
     hypervisor = core_image() if options.hypervisor == "core" else images.xen
-    xen = (f"console=com1 com1=115200,8n1 loglvl=info guest_loglvl=info noreboot=1 bootscrub=0 "
-           f"dom0_mem={dom0}M,max:{dom0}M dom0_max_vcpus={options.cpus} {options.hypervisor_args}")
     # Xen would unpack the compressed kernel slowly, under emulation.
     module = f"{_escaped(images.kernel_elf)} console=hvc0 {_escaped(linux)},{_escaped(initrd)}"
-    return ["-kernel", str(hypervisor), "-append", xen.strip(), "-initrd", module]
+    return ["-kernel", str(hypervisor), "-append", hypervisor_arguments(options), "-initrd", module]
 
 
 def _escaped(value) -> str:

@@ -28,7 +28,11 @@ def code() -> bytes:
     return body + b"\xeb" + struct.pack("<b", -len(body) - 2)
 
 
-def image() -> bytes:
+HOG = b"\xeb\xfe"  # jmp to itself: uses all the processor it is given
+
+
+def image(does: bytes | None = None) -> bytes:
+    """The kernel's file; `does` is what it executes, if not waiting."""
     notes = b"".join((note(ENTRY, BASE + AT + CODE_AT), note(VIRT_BASE, BASE), note(PADDR_OFFSET, 0),
                       note(XEN_VERSION, "xen-3.0"), note(GUEST_OS, "waiter"), note(LOADER, "generic"),
                       note(PAE_MODE, "yes")))
@@ -38,5 +42,5 @@ def image() -> bytes:
     load = struct.pack("<IIQQQQQQ", 1, 7, 0, BASE + AT, AT, PAGE, PAGE, PAGE)
     told = struct.pack("<IIQQQQQQ", 4, 4, headers, BASE + AT + headers, AT + headers, len(notes), len(notes), 4)
     page = elf + load + told + notes
-    page += bytes(CODE_AT - len(page)) + code()
+    page += bytes(CODE_AT - len(page)) + (does or code())
     return page + bytes(PAGE - len(page))
