@@ -12,6 +12,8 @@ from lab import qemu
 MIB = 16
 NETWORKS = {"e1000": "10.0.3", "virtio-net-pci": "10.0.4"}
 
+pytestmark = pytest.mark.unproven
+
 
 @pytest.fixture(scope="module", params=["", "pci=nomsi"], ids=["msi", "nomsi"])
 def dom0(request, tmp_path_factory):
