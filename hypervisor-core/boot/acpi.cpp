@@ -53,7 +53,7 @@ std::uint64_t find_root_pointer()
 
 void read_madt(const Table& madt, AcpiInfo& out)
 {
-    constexpr std::uint8_t kLocalApic = 0, kIoApic = 1;
+    constexpr std::uint8_t kLocalApic = 0, kIoApic = 1, kLocalX2Apic = 9;
     constexpr std::uint32_t kEnabled = 1;
     constexpr std::uint32_t kFirstEntry = 44;
     out.local_apic = read<std::uint32_t>(madt.address + kHeader);
@@ -68,6 +68,11 @@ void read_madt(const Table& madt, AcpiInfo& out)
             out.processor_count < AcpiInfo::kMaxProcessors)
             out.processors[out.processor_count++] = {
                 read<std::uint8_t>(entry + 3), read<std::uint8_t>(entry + 2)};
+        if (type == kLocalX2Apic && length >= 16 &&
+            (read<std::uint32_t>(entry + 8) & kEnabled) != 0 &&
+            out.processor_count < AcpiInfo::kMaxProcessors)
+            out.processors[out.processor_count++] = {
+                read<std::uint32_t>(entry + 4), read<std::uint32_t>(entry + 12)};
         if (type == kIoApic && out.io_apic_count < AcpiInfo::kMaxIoApics)
             out.io_apics[out.io_apic_count++] = {
                 read<std::uint32_t>(entry + 4), read<std::uint32_t>(entry + 8)};

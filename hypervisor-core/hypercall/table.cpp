@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/console/log.hpp"
+#include "hypervisor-core/hal/speculation.hpp"
 #include "hypervisor-core/hypercall/handlers.hpp"
 
 #include <xen/xen.h>
@@ -64,8 +65,11 @@ void tell_refusal(Call& call)
 
 Answer dispatch(Call& call)
 {
-    const Handler handler =
-        call.number < kTable.handlers.size() ? kTable.handlers[call.number] : nullptr;
+    Handler handler = nullptr;
+    if (call.number < kTable.handlers.size()) {
+        hal::stop_speculation();
+        handler = kTable.handlers[call.number];
+    }
     const Answer answer = handler != nullptr ? handler(call) : Answer{Errno::nosys};
     if (answer.kind() == Answer::Kind::value &&
         answer.value() == -static_cast<std::int64_t>(Errno::nosys))

@@ -6,6 +6,7 @@
 #include "hypervisor-core/hal/interrupts.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 #include "hypervisor-core/hal/pv.hpp"
+#include "hypervisor-core/hal/speculation.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -62,6 +63,8 @@ void hal::copy_frame(Mfn to, Mfn from)
 {
     std::memcpy(frame_bytes(to), frame_bytes(from), kPageSize);
 }
+
+void hal::stop_speculation() {}
 
 unsigned hal::this_cpu()
 {

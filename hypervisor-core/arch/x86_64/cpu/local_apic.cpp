@@ -29,19 +29,41 @@ constexpr std::uint32_t kDivideBy1 = 0xb;
 constexpr std::uint32_t kInit = 0x4500;
 constexpr std::uint32_t kStartup = 0x4600;
 
-constinit std::uint64_t base = 0;
+// In the x2APIC's form each register is an MSR, and IDs have 32 bits (Intel SDM volume 3, 10.12).
+constexpr std::uint32_t kMsrBase = 0x1b;
+constexpr std::uint64_t kX2Mode = 1 << 10;
+constexpr std::uint32_t kMsrFirst = 0x800;
 
-volatile std::uint32_t& reg(std::uint32_t offset)
+constinit std::uint64_t base = 0;
+constinit bool x2_mode = false;
+
+std::uint32_t read(std::uint32_t offset)
 {
+    if (x2_mode)
+        return static_cast<std::uint32_t>(x86::read_msr(kMsrFirst + offset / 16));
     return *reinterpret_cast<volatile std::uint32_t*>(base + offset);
+}
+
+void write(std::uint32_t offset, std::uint32_t value)
+{
+    if (x2_mode)
+        x86::write_msr(kMsrFirst + offset / 16, value);
+    else
+        *reinterpret_cast<volatile std::uint32_t*>(base + offset) = value;
 }
 
 void command(std::uint32_t apic_id, std::uint32_t low)
 {
-    while ((reg(kCommandLow) & kBusy) != 0)
+    if (x2_mode) {
+        // Not ordered with stores by itself: what the other processor is to see must be there.
+        asm volatile("mfence; lfence" : : : "memory");
+        x86::write_msr(kMsrFirst + kCommandLow / 16, std::uint64_t{apic_id} << 32 | low);
+        return;
+    }
+    while ((read(kCommandLow) & kBusy) != 0)
         x86::pause();
-    reg(kCommandHigh) = apic_id << 24;
-    reg(kCommandLow) = low;
+    write(kCommandHigh, apic_id << 24);
+    write(kCommandLow, low);
 }
 
 } // namespace
@@ -49,29 +71,33 @@ void command(std::uint32_t apic_id, std::uint32_t low)
 void set_base(std::uint64_t address)
 {
     base = address;
+    // Whoever has switched it on (firmware, for IDs above 254) had a reason, and it cannot be left.
+    x2_mode = (x86::read_msr(kMsrBase) & kX2Mode) != 0;
 }
 
 void start()
 {
-    reg(kTaskPriority) = 0;
-    reg(kThermalEntry) = kMasked;
-    reg(kCounterEntry) = kMasked;
-    reg(kLint0) = kMasked;
-    reg(kLint1) = kMasked;
-    reg(kErrorEntry) = kMasked;
-    reg(kDivide) = kDivideBy1;
-    reg(kTimerEntry) = kTimerVector;
-    reg(kSpurious) = kEnabled | kSpuriousVector;
+    if (x2_mode) // a further processor starts in the old form
+        x86::write_msr(kMsrBase, x86::read_msr(kMsrBase) | kX2Mode);
+    write(kTaskPriority, 0);
+    write(kThermalEntry, kMasked);
+    write(kCounterEntry, kMasked);
+    write(kLint0, kMasked);
+    write(kLint1, kMasked);
+    write(kErrorEntry, kMasked);
+    write(kDivide, kDivideBy1);
+    write(kTimerEntry, kTimerVector);
+    write(kSpurious, kEnabled | kSpuriousVector);
 }
 
 std::uint32_t id()
 {
-    return reg(kId) >> 24;
+    return x2_mode ? read(kId) : read(kId) >> 24;
 }
 
 void end_of_interrupt()
 {
-    reg(kEoi) = 0;
+    write(kEoi, 0);
 }
 
 void send(std::uint32_t apic_id, std::uint8_t vector)
@@ -91,12 +117,12 @@ void send_startup(std::uint32_t apic_id, std::uint8_t page)
 
 void set_timer(std::uint32_t count)
 {
-    reg(kInitialCount) = count;
+    write(kInitialCount, count);
 }
 
 std::uint32_t timer_left()
 {
-    return reg(kCurrentCount);
+    return read(kCurrentCount);
 }
 
 } // namespace zocalo::hv::local_apic

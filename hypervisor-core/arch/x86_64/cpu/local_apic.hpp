@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The local APIC in its memory-mapped form: end of interrupt, IPIs, the one-shot timer.
+// The local APIC, memory-mapped or as the firmware left it in x2APIC mode: end of interrupt, IPIs,
+// the one-shot timer.
 #pragma once
 
 #include <cstdint>

@@ -76,6 +76,7 @@ strlen:
 // bool guest_copy(void* to, const void* from, size_t bytes): false after a fault
     .globl guest_copy
 guest_copy:
+    lfence // the caller's check of the address has been made, not only guessed
     mov %rdx, %rcx
     shr $3, %rcx
 1:  rep movsq

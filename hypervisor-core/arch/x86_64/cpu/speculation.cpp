@@ -3,6 +3,7 @@
 
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/console/log.hpp"
+#include "hypervisor-core/hal/speculation.hpp"
 
 extern "C" std::uint8_t indirect_thunks[], indirect_thunks_end[];
 
@@ -75,6 +76,11 @@ void use_plain_branches()
 }
 
 } // namespace
+
+void hal::stop_speculation()
+{
+    asm volatile("lfence" : : : "memory");
+}
 
 void choose_defences(const Options& options)
 {
