@@ -27,18 +27,6 @@ void tell_tools(System& system)
         raise_virq(system, *dom0, VIRQ_DOM_EXC);
 }
 
-// No processor runs the vCPU, or idles with its registers and page tables.
-bool has_left(System& system, const Vcpu& vcpu)
-{
-    const unsigned cpu = vcpu.sched.cpu;
-    if (!vcpu.sched.running && (!vcpu.sched.kept || cpu == hal::this_cpu()))
-        return true;
-    system.cpus[cpu].release = true;
-    system.cpus[cpu].choose = true;
-    hal::kick(cpu);
-    return false;
-}
-
 // From now on it runs nowhere and gets nothing more.
 bool stop(System& system, Domain& domain)
 {
@@ -48,7 +36,7 @@ bool stop(System& system, Domain& domain)
         pause_domain(system, domain);
     }
     for (const Vcpu* vcpu : domain.vcpus)
-        if (vcpu != nullptr && !has_left(system, *vcpu))
+        if (vcpu != nullptr && !settle(system, *vcpu))
             return false;
     return true;
 }

@@ -54,6 +54,19 @@ void copy_rest(const vcpu_guest_context& from, PvState& to)
         std::memcpy(to.fpu.data(), &from.fpu_ctxt, sizeof(from.fpu_ctxt));
 }
 
+bool names_its_tables(const PvState& pv, const vcpu_guest_context& context)
+{
+    if (Mfn{xen_cr3_to_pfn(context.ctrlreg[3])} != pv.kernel_table ||
+        Mfn{context.ctrlreg[1] >> kPageShift} != pv.user_table ||
+        context.gdt_ents != pv.gdt_entries || context.ldt_ents != pv.ldt_entries)
+        return false;
+    const std::size_t frames = (pv.gdt_entries + kGdtEntriesPerFrame - 1) / kGdtEntriesPerFrame;
+    for (std::size_t i = 0; i < frames; ++i)
+        if (Mfn{context.gdt_frames[i]} != pv.gdt[i])
+            return false;
+    return true;
+}
+
 } // namespace
 
 Result<Unit> take_gdt(
@@ -118,6 +131,16 @@ Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context
     vcpu.initialised = true;
     if ((context.flags & VGCF_online) != 0)
         unhold(system, vcpu, Hold::offline);
+    return Unit{};
+}
+
+Result<Unit> replace_pv_context(Vcpu& vcpu, const vcpu_guest_context& context)
+{
+    if (!names_its_tables(vcpu.pv, context))
+        return Errno::inval;
+    copy_registers(context.user_regs, vcpu.regs);
+    copy_traps(context, vcpu.pv);
+    copy_rest(context, vcpu.pv);
     return Unit{};
 }
 

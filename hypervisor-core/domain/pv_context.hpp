@@ -11,6 +11,10 @@ namespace zocalo::hv {
 // flags become such that the guest runs in ring 3.
 Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context& context);
 
+// The same for a vCPU that has a state and does not run: new registers, traps and callbacks. inval
+// when the tables it names are not those it uses.
+Result<Unit> replace_pv_context(Vcpu& vcpu, const vcpu_guest_context& context);
+
 // A guest's selector of code or stack: ring 3 whatever it says.
 constexpr std::uint16_t ring3(std::uint64_t selector)
 {

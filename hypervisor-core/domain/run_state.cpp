@@ -105,6 +105,16 @@ void shut_down(System& system, Domain& domain, std::uint32_t reason)
         raise_virq(system, *dom0, VIRQ_DOM_EXC);
 }
 
+bool settle(System& system, const Vcpu& vcpu)
+{
+    const unsigned cpu = vcpu.sched.cpu;
+    if (!vcpu.sched.running && (!vcpu.sched.kept || cpu == hal::this_cpu()))
+        return true;
+    system.cpus[cpu].release = true;
+    ask_to_choose(system, cpu);
+    return false;
+}
+
 void run_timers(System& system, unsigned cpu, std::uint64_t now)
 {
     TimerQueue& timers = system.cpus[cpu].timers;

@@ -14,6 +14,10 @@ void unhold(System& system, Vcpu& vcpu, Hold why);
 void pause_domain(System& system, Domain& domain);
 void unpause_domain(System& system, Domain& domain);
 
+// True when the vCPU's state is in its structure: no processor runs it, nor idles with its
+// registers and page tables. Otherwise its processor is told to let go of it, if it may: ask again.
+bool settle(System& system, const Vcpu& vcpu);
+
 // SCHEDOP_shutdown: the domain stops and says why. For dom0 the machine follows.
 void shut_down(System& system, Domain& domain, std::uint32_t reason);
 

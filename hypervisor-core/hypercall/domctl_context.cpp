@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Domctls that set and read a vCPU's registers.
 #include "hypervisor-core/domain/pv_context.hpp"
+#include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/hypercall/domctl.hpp"
 
 #include <cstring>
@@ -72,6 +73,15 @@ void describe_context(const Vcpu& vcpu, vcpu_guest_context& to)
     to.gs_base_user = pv.in_kernel ? pv.other_gs_base : pv.gs_base;
 }
 
+// The registers are on another processor. One that is about to stop, or idles with them, is asked
+// again; one that goes on running has no state to speak of.
+Answer when_it_rests(const Domctl& ctl, const Vcpu& vcpu)
+{
+    if (vcpu.sched.running && vcpu.holds == 0)
+        return Errno::busy;
+    return ctl.call.again(ctl.call.arguments);
+}
+
 } // namespace
 
 Answer domctl::set_context(Domctl& ctl)
@@ -83,7 +93,11 @@ Answer domctl::set_context(Domctl& ctl)
     vcpu_guest_context& context = scratch_context(ctl.system());
     if (!hal::copy_from_guest(&context, address_of(args.ctxt), sizeof(context)))
         return Errno::fault;
-    return set_pv_context(ctl.system(), vcpu, context);
+    if (!vcpu.initialised)
+        return set_pv_context(ctl.system(), vcpu, context);
+    if (!settle(ctl.system(), vcpu))
+        return when_it_rests(ctl, vcpu);
+    return replace_pv_context(vcpu, context);
 }
 
 Answer domctl::get_context(Domctl& ctl)
@@ -92,8 +106,8 @@ Answer domctl::get_context(Domctl& ctl)
     const Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
     if (!vcpu.initialised)
         return Errno::nodata;
-    if (vcpu.sched.running) // its registers are on another processor
-        return Errno::busy;
+    if (!settle(ctl.system(), vcpu))
+        return when_it_rests(ctl, vcpu);
     vcpu_guest_context& context = scratch_context(ctl.system());
     describe_context(vcpu, context);
     if (!hal::copy_to_guest(address_of(args.ctxt), &context, sizeof(context)))

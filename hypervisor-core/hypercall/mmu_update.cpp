@@ -50,6 +50,8 @@ Result<Unit> update_m2p(Call& call, const mmu_update& request, DomId owner)
 {
     const Mfn mfn{request.ptr >> kPageShift};
     Memory& memory = call.system.memory;
+    if (owner == kOwnerHypervisor)
+        return Errno::perm;
     TRY(memory.frames().get(mfn, owner));
     memory.set_pfn(mfn, request.val);
     memory.put(mfn);

@@ -27,6 +27,8 @@ Result<CpuMask> named(const Call& call, const mmuext_op& op)
 Result<Unit> pin(Call& call, const mmuext_op& op, const MapRights& rights)
 {
     const Domain* const owner = call.system.domain(rights.pages);
+    if (owner == nullptr) // the hypervisor's frames are nobody's tables
+        return Errno::perm;
     const unsigned level = op.cmd - MMUEXT_PIN_L1_TABLE + 1;
     return call.system.tables.pin(Mfn{op.arg1.mfn}, level, owner->rights());
 }

@@ -7,9 +7,9 @@
 
 namespace zocalo::hv {
 
-// `foreign`: the owner of the pages in the low 16 bits (DOMID_SELF, DOMID_IO, or a domain's
-// number); above them, plus one, the owner of the tables when that is not the caller: not
-// supported.
+// `foreign`: the owner of the pages in the low 16 bits (DOMID_SELF, DOMID_IO, a domain's number, or
+// DOMID_XEN for what the hypervisor shows the tools); above them, plus one, the owner of the tables
+// when that is not the caller: not supported.
 inline Result<MapRights> map_rights(const Call& call, std::uint64_t foreign)
 {
     MapRights rights = call.domain().rights();
@@ -18,6 +18,10 @@ inline Result<MapRights> map_rights(const Call& call, std::uint64_t foreign)
         return Errno::perm;
     if (owner == DOMID_SELF || owner == DOMID_IO)
         return rights;
+    if (owner == DOMID_XEN && call.domain().privileged) {
+        rights.pages = kOwnerHypervisor;
+        return rights;
+    }
     const Domain* const domain = TRY(policy::resolve(call.system, call.domain(), owner));
     rights.pages = domain->id;
     return rights;

@@ -80,6 +80,11 @@ bool PageTables::io_is_forbidden(Mfn mfn) const
     return mfn.value >= machine_frames_;
 }
 
+bool PageTables::is_shown(Mfn mfn) const
+{
+    return mfn.value >= shown_.value && mfn.value - shown_.value < shown_count_;
+}
+
 Result<Unit> PageTables::acquire_page(Pte entry, const MapRights& rights)
 {
     const Mfn mfn = entry.mfn();
@@ -89,6 +94,8 @@ Result<Unit> PageTables::acquire_page(Pte entry, const MapRights& rights)
             return Errno::perm;
         return Unit{};
     }
+    if (rights.pages == kOwnerHypervisor && (entry.writable() || !is_shown(mfn)))
+        return Errno::perm;
     TRY(frames.get(mfn, rights.pages));
     if (!entry.writable())
         return Unit{};

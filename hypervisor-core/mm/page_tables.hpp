@@ -39,6 +39,9 @@ class PageTables {
     void set_hypervisor_slots(std::span<const std::uint64_t, 16> slots);
     // Frames outside of RAM that no guest may map (interrupt controllers).
     void forbid_io(Mfn mfn);
+    // Frames of ours that whoever acts for DOMID_XEN may map to read: the machine-to-physical
+    // table.
+    void show(Mfn first, std::uint64_t count) { shown_ = first, shown_count_ = count; }
     void set_machine_frames(std::uint64_t frames) { machine_frames_ = frames; }
 
     // A use of `table` as a table of `level` by `rights.tables`, which validates it if it is the
@@ -72,12 +75,15 @@ class PageTables {
     Result<Unit> acquire(Pte entry, unsigned level, const MapRights& rights);
     Result<Unit> acquire_page(Pte entry, const MapRights& rights);
     void drop(Pte entry, unsigned level);
+    bool is_shown(Mfn mfn) const;
     bool io_is_forbidden(Mfn mfn) const;
 
     Memory& memory_;
     std::array<std::uint64_t, 16> hypervisor_slots_{};
     std::array<Mfn, 8> forbidden_{};
     unsigned forbidden_count_{};
+    Mfn shown_{};
+    std::uint64_t shown_count_{};
     std::uint64_t machine_frames_{std::uint64_t{1} << 40};
 };
 

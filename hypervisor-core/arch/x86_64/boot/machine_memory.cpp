@@ -118,6 +118,7 @@ void find_memory(System& system)
                 range.end & ~(kPageSize - 1)
             );
     system.m2p = {ours, ours + m2p_bytes};
+    system.tables.show(Mfn{ours >> kPageShift}, m2p_bytes >> kPageShift);
     log(system.memory.buddy().free_frames() * kPageSize >> 20, " MiB of RAM are free");
 }
 

@@ -40,6 +40,20 @@ TEST_F(DomctlMemoryTest, FramesAreTypedForTheToolsAndOthersDomainsFramesAreNot)
     EXPECT_EQ(domctl(op, XEN_DOMCTL_getpageframeinfo3, id), minus(Errno::toobig));
 }
 
+TEST_F(DomctlMemoryTest, TheHypervisorsFramesAreNotChangedInItsName)
+{
+    const Mfn ours = *system.memory.allocate();
+    put(kBuffer, mmu_update_t{ours.value << kPageShift | MMU_MACHPHYS_UPDATE, 1});
+    EXPECT_EQ(make(__HYPERVISOR_mmu_update, {kBuffer, 1, 0, DOMID_XEN}), minus(Errno::perm));
+    mmuext_op op{};
+    op.cmd = MMUEXT_PIN_L4_TABLE;
+    op.arg1.mfn = ours.value;
+    put(kBuffer, op);
+    EXPECT_EQ(make(__HYPERVISOR_mmuext_op, {kBuffer, 1, 0, DOMID_XEN}), minus(Errno::perm));
+    caller = domain(new_domain()).vcpus[0];
+    EXPECT_EQ(make(__HYPERVISOR_mmuext_op, {kBuffer, 1, 0, DOMID_XEN}), minus(Errno::srch));
+}
+
 TEST_F(DomctlMemoryTest, AHypercallPageIsWrittenOnlyIntoAPageOfTheDomainThatIsNoTable)
 {
     const std::uint16_t id = new_domain();

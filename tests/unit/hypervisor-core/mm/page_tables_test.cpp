@@ -134,6 +134,24 @@ TEST_F(PageTablesTest, FramesOfOthersAreMappedOnlyInTheirName)
     EXPECT_EQ(info(theirs).refs, 2U);
 }
 
+TEST_F(PageTablesTest, OfTheHypervisorsFramesOnlyWhatItShowsIsMappedAndOnlyToRead)
+{
+    const Tree t = tree();
+    const Mfn shown = *memory.allocate();
+    const Mfn hidden = *memory.allocate();
+    tables.show(shown, 1);
+    unsigned slot = 0;
+    const auto map = [&](Mfn mfn, std::uint64_t flags, DomId owner) {
+        const MapRights as{kGuest, owner, false};
+        return tables.write({t.l1, slot++}, Pte::make(mfn, flags), WriteKind::plain, as);
+    };
+    EXPECT_TRUE(map(shown, kReadOnly, kOwnerHypervisor));
+    EXPECT_EQ(info(shown).refs, 2U);
+    EXPECT_EQ(map(shown, kWrite, kOwnerHypervisor).error(), Errno::perm);
+    EXPECT_EQ(map(hidden, kReadOnly, kOwnerHypervisor).error(), Errno::perm);
+    EXPECT_EQ(map(shown, kReadOnly, kGuest).error(), Errno::inval);
+}
+
 TEST_F(PageTablesTest, AMappedFrameIsFreedOnlyWhenTheMappingGoes)
 {
     const Tree t = tree();
