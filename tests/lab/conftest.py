@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared by all lab tests: one booted machine per file, the leak check, and the evidence when a test fails.
 
-A test that asks for `dom0` gets a machine on real Xen, with our package when one was built (`./dev deb`). The
-machine is shared by the tests of a file; each leaves it as it found it. A test that asks for `zl` is held to
+A test that asks for `dom0` gets a machine on real Xen (or on the core: `--hypervisor core`, or a file's HYPERVISORS),
+with our package when one was built (`./dev deb`). The machine is shared by the tests of a file; each leaves it as it found it. A test that asks for `zl` is held to
 that: what differs after it fails it.
 """
 import sys
@@ -13,9 +13,31 @@ import pytest
 TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE))
 import lab  # noqa: E402
-from lab import cli, images  # noqa: E402
+from lab import cli, images, qemu  # noqa: E402
 from leaks import LeakCheck  # noqa: E402
 from toolstack import GUESTS, WORK, Guest, Xl, Zl  # noqa: E402,F401
+
+
+def pytest_addoption(parser):
+    parser.addoption("--hypervisor", choices=("xen", "core"),
+                     help="below all tests (default: those that a file names in HYPERVISORS, else xen)")
+
+
+def pytest_generate_tests(metafunc):
+    """A file that names several hypervisors has its tests run on each, with a boot of its own."""
+    named = getattr(metafunc.module, "HYPERVISORS", ("xen",))
+    if metafunc.config.getoption("hypervisor") is None and len(named) > 1 and "hypervisor" in metafunc.fixturenames:
+        metafunc.parametrize("hypervisor", named, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def hypervisor(request) -> str:
+    """What is below the tests of a file; skips when that is ours and was not built."""
+    named = getattr(request.module, "HYPERVISORS", ("xen",))[0]
+    chosen = getattr(request, "param", None) or request.config.getoption("hypervisor") or named
+    if chosen == "core" and qemu.core_image() is None:
+        pytest.skip("zocalo-core is not built: ./dev build release makes it")
+    return chosen
 
 
 def pytest_configure(config):
@@ -31,8 +53,8 @@ def deb() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def dom0(deb):
-    machine = lab.boot("xen", deb=deb)
+def dom0(hypervisor, deb):
+    machine = lab.boot(hypervisor, deb=deb)
     yield machine
     machine.close()
 

@@ -5,15 +5,14 @@ import re
 import pytest
 
 import lab
-from lab import qemu
+
+HYPERVISORS = ("core",)
 
 
 @pytest.fixture(scope="module")
-def dom0():
-    """A dom0 with two processors on hypervisor-core."""
-    if qemu.core_image() is None:
-        pytest.skip("zocalo-core is not built: ./dev build release makes it")
-    with lab.boot("core", cpus=2) as machine:
+def dom0(hypervisor):
+    """A dom0 with two processors."""
+    with lab.boot(hypervisor, cpus=2) as machine:
         yield machine
 
 

@@ -3,7 +3,10 @@
 from lab.demo import Demo
 
 
-def test_the_demo_runs_to_its_end_on_xen(dom0, deb):
+HYPERVISORS = ("xen",)
+
+
+def test_the_demo_runs_to_its_end(dom0, deb):
     assert deb is not None, "no package was built: ./dev deb"
     demo = Demo(dom0, "pv")
     demo.run()
