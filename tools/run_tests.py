@@ -143,8 +143,8 @@ def lab(stage: Stage) -> Sum:
     What passes only then is counted as passed and named, so that it can be looked into.
     """
     junit = OUT / "lab.xml"
-    pytest = (sys.executable, "-m", "pytest", "-v", "-o", f"cache_dir={OUT / 'pytest'}", "-m", "not unproven",
-              "tests/lab")
+    pytest = (sys.executable, "-m", "pytest", "-v", "-o", f"cache_dir={OUT / 'pytest'}", "-m",
+              "not unproven and not long", "tests/lab")
     ok = stage.command(*pytest, f"--junitxml={junit}")
     first = stage.results(junit, ok)
     if not 0 < first.failed <= MOST_REPEATED or first.passed == 0:
@@ -158,22 +158,27 @@ def lab(stage: Stage) -> Sum:
     return Sum(first.passed + second.passed, second.failed, first.skipped + second.skipped, second.names)
 
 
-def unproven(stage: Stage) -> Sum:
-    junit = OUT / "unproven.xml"
-    ok = stage.command(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-m", "unproven",
-                       f"--junitxml={junit}", "tests/lab")
-    return stage.results(junit, ok)
+def lab_only(*options: str):
+    def run(stage: Stage) -> Sum:
+        junit = OUT / f"{stage.name}.xml"
+        ok = stage.command(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *options,
+                           f"--junitxml={junit}", "tests/lab")
+        return stage.results(junit, ok)
+    return run
 
 
 STAGES = {
     "style": ("format, includes, sizes; tests of the tools", style),
     "gcc": ("GCC, optimised: unit tests and the package", release),
-    "lab": ("dom0 and guests on Xen under QEMU", lab),
+    "lab": ("dom0 and guests on Xen under QEMU, and what is about hypervisor-core on that", lab),
     "clang": ("clang with ASan and UBSan: unit tests", unit("clang", "unit")),
     "dev": ("GCC with ASan and UBSan: unit tests", unit("dev", "unit")),
     "fuzz": ("each parser for a few seconds", unit("fuzz", "fuzz")),
     "tidy": ("clang-tidy", tidy),
-    "unproven": ("lab tests that have not yet passed as a whole", unproven),
+    "core": ("the lab tests that Xen passes, on hypervisor-core", lab_only(
+        "--hypervisor", "core", "-m", "not unproven and not long")),
+    "long": ("lab tests that take long or much memory", lab_only("-m", "long")),
+    "unproven": ("lab tests that have not yet passed as a whole", lab_only("-m", "unproven")),
 }
 
 # The rest has not passed as a whole on one tree yet; `--all` runs it too, and it comes here when it does.

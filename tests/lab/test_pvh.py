@@ -6,6 +6,7 @@ from conftest import GUESTS
 from lab.guest_shell import GuestShell
 
 pytestmark = pytest.mark.unproven
+NEEDS_PVH = True
 
 CONFIG = """
 name = "{tool}"
