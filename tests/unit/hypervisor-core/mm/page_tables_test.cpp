@@ -74,6 +74,33 @@ TEST_F(PageTablesTest, PinningATreeGivesEveryTableItsType)
     EXPECT_EQ(info(t.l1).refs, 1U);
 }
 
+TEST_F(PageTablesTest, EntriesAreFoundWhereverTheyStand)
+{
+    // Empty ones are passed over in groups: at the edges of these, none may be missed.
+    const std::array<unsigned, 9> slots{0, 6, 7, 8, 15, 16, 255, 256, 511};
+    const Mfn l1 = page(), mapped = page();
+    for (const unsigned slot : slots)
+        raw(l1, slot, mapped, kWrite);
+    ASSERT_TRUE(tables.pin(l1, 1, rights));
+    EXPECT_EQ(info(mapped).refs, 1 + slots.size());
+    EXPECT_EQ(info(mapped).type_refs, slots.size());
+    ASSERT_TRUE(tables.unpin(l1, kGuest));
+    EXPECT_EQ(info(mapped).refs, 1U);
+    EXPECT_EQ(info(mapped).type_refs, 0U);
+}
+
+TEST_F(PageTablesTest, WhatWasTakenBeforeABadEntryIsGivenBack)
+{
+    const Mfn l1 = page(), mapped = page(), foreign = page(other);
+    for (const unsigned slot : {3U, 8U, 300U, 510U})
+        raw(l1, slot, mapped, kWrite);
+    raw(l1, 509, foreign, kReadOnly);
+    EXPECT_FALSE(tables.pin(l1, 1, rights));
+    EXPECT_EQ(info(mapped).refs, 1U);
+    EXPECT_EQ(info(mapped).type_refs, 0U);
+    EXPECT_EQ(info(foreign).refs, 1U);
+}
+
 TEST_F(PageTablesTest, ATableIsNeverMappedWritable)
 {
     const Tree t = tree();

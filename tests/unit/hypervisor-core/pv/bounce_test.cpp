@@ -89,6 +89,58 @@ TEST_F(BounceTest, EventsAreDeliveredOnceAndOnlyWhileUnmasked)
     EXPECT_EQ(info.evtchn_upcall_mask, 1);
 }
 
+struct ReturnTest : BounceTest {
+    void kernel_returns(const iret_context& context)
+    {
+        frame.rsp = kKernelStack;
+        std::memcpy(fake_machine().guest_bytes(kKernelStack), &context, sizeof(context));
+    }
+};
+
+TEST_F(ReturnTest, AnIretGoesOnWhereTheFrameSays)
+{
+    vcpu.pv.user_table = Mfn{7};
+    info.evtchn_upcall_mask = 1;
+    kernel_returns(
+        {.rax = 1,
+         .r11 = 2,
+         .rcx = 3,
+         .rip = 0x401000,
+         .cs = 0x33,
+         .rflags = kFlagInterrupts | kFlagIoPrivilege,
+         .rsp = kUserStack,
+         .ss = 0x2b}
+    );
+    ASSERT_TRUE(return_from_kernel(vcpu, frame));
+    EXPECT_EQ(frame.rax, 1U);
+    EXPECT_EQ(frame.r11, 2U);
+    EXPECT_EQ(frame.rcx, 3U);
+    EXPECT_EQ(frame.rip, 0x401000U);
+    EXPECT_EQ(frame.rsp, kUserStack);
+    EXPECT_EQ(frame.rflags & kFlagIoPrivilege, 0U);
+    EXPECT_FALSE(vcpu.pv.in_kernel);
+    EXPECT_EQ(fake_machine().mode_switches, 1U);
+    EXPECT_EQ(info.evtchn_upcall_mask, 0);
+}
+
+TEST_F(ReturnTest, AKernelCanReturnToItselfButNotToAUserSpaceItHasNot)
+{
+    kernel_returns({.rip = kHandler, .cs = 0xe030, .rflags = 0, .rsp = kKernelStack, .ss = 0xe02b});
+    ASSERT_TRUE(return_from_kernel(vcpu, frame));
+    EXPECT_EQ(frame.cs & 3, 3U);
+    EXPECT_TRUE(vcpu.pv.in_kernel);
+    EXPECT_EQ(fake_machine().mode_switches, 0U);
+    EXPECT_EQ(info.evtchn_upcall_mask, 1);
+    kernel_returns({.rip = 0x401000, .cs = 0x33});
+    EXPECT_FALSE(return_from_kernel(vcpu, frame));
+}
+
+TEST_F(ReturnTest, AFrameThatCannotBeReadIsReported)
+{
+    frame.rsp = 0x1000;
+    EXPECT_FALSE(return_from_kernel(vcpu, frame));
+}
+
 TEST_F(BounceTest, AStackThatCannotBeWrittenIsReported)
 {
     vcpu.pv.in_kernel = false;
