@@ -2,6 +2,7 @@
 """A machine that runs what one small initramfs holds, without disks, agent or systemd; or our hypervisor alone."""
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import images, paths, qemu
@@ -10,8 +11,11 @@ from lab.errors import LabTimeout
 LIMIT_S = 900
 
 
-def run(options: qemu.Options, initrd: bytes, until: str, limit_s: float = LIMIT_S) -> str:
-    """Boots it and returns what its serial line said, once it has said `until` or has ended."""
+Until = str | Callable[[str], bool]  # a text that is said, or whether what was said is enough
+
+
+def run(options: qemu.Options, initrd: bytes, until: Until, limit_s: float = LIMIT_S) -> str:
+    """Boots it and returns what its serial line said, once that is enough or the machine has been switched off."""
     qemu.check(options)
     folder = paths.new_run()
     (folder / "initrd.cpio").write_bytes(initrd)
@@ -25,7 +29,8 @@ def core(arguments: str = "", modules: list[str] | None = None, *, processor: st
     return _serial(qemu.core_command(folder, arguments, modules or [], processor, memory_mib), folder, until, limit_s)
 
 
-def _serial(line: list[str], folder: Path, until: str, limit_s: float) -> str:
+def _serial(line: list[str], folder: Path, until: Until, limit_s: float) -> str:
+    enough = until if callable(until) else lambda text: until in text
     serial = folder / "serial.log"
     with (folder / "qemu.log").open("w") as log:
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -34,10 +39,10 @@ def _serial(line: list[str], folder: Path, until: str, limit_s: float) -> str:
         while time.monotonic() < end:
             ended = process.poll() is not None
             text = serial.read_text(errors="replace").replace("\r", "") if serial.exists() else ""
-            if ended or until in text[:text.rfind("\n") + 1]:
+            if ended or enough(text[:text.rfind("\n") + 1]):
                 return text
             time.sleep(0.1)
-        raise LabTimeout(f"the machine did not say {until!r} in {limit_s:g} s: {serial}")
+        raise LabTimeout(f"the machine did not say what was waited for in {limit_s:g} s: {serial}")
     finally:
         process.kill()
         process.wait()

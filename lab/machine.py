@@ -136,17 +136,6 @@ class Machine:
         self.monitor("system_reset")
         self.wait_up(timeout)
 
-    def restart(self, command: str, timeout: float = BOOT_LIMIT_S):
-        """Runs what makes dom0 start the machine again, and waits until it is up."""
-        self._channel.start(["/bin/sh", "-c", f"(sleep 1; {command}) &"])
-        time.sleep(0.5)
-        self._channel.forget()
-        self.wait_up(timeout)
-
-    def ended(self) -> bool:
-        """Whether the machine has been switched off."""
-        return self._process.poll() is not None
-
     def monitor(self, command: str, **arguments):
         """One QMP command (QEMU's machine protocol); its answer."""
         stream = self._qmp.makefile("rw")

@@ -94,7 +94,7 @@ def core_command(run: Path, arguments: str, modules: list[str], processor: str, 
 
 
 def _bare(run: Path) -> list[str]:
-    return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc",
+    return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-machine", "pc",
             "-chardev", f"file,id=serial,path={_escaped(run)}/serial.log", "-serial", "chardev:serial"]
 
 
