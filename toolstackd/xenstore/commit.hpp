@@ -20,8 +20,8 @@ class Commit {
 
     // Guards first, in order; all may be sent without waiting for answers.
     const std::vector<XsRequest>& requests() const { return requests_; }
-    // One request needs no transaction to be atomic.
-    bool needs_transaction() const { return requests_.size() != 1 || !guards_.empty(); }
+    // What depends on nothing needs none: xenstored copies each node that a transaction touches.
+    bool needs_transaction() const { return !guards_.empty(); }
     bool empty() const { return requests_.empty(); }
 
     // Whether the transaction should be committed; else the reason to drop it: Code::conflict for a

@@ -54,6 +54,7 @@ XsRequest main_request(const StoreChange& change)
         return with_path(XS_MKDIR, change.path);
     case StoreChange::Kind::remove:
         return with_path(XS_RM, change.path);
+    case StoreChange::Kind::permit: // has no other request than that for the permissions
     case StoreChange::Kind::write:
         break;
     }
@@ -152,7 +153,9 @@ XsRequest is_introduced_request(DomId domid)
 Outcome<std::vector<XsRequest>> change_requests(const StoreChange& change)
 {
     TRY(check_path(change.path));
-    std::vector<XsRequest> requests{main_request(change)};
+    std::vector<XsRequest> requests;
+    if (change.kind != StoreChange::Kind::permit)
+        requests.push_back(main_request(change));
     if (change.kind != StoreChange::Kind::remove && !change.permissions.empty())
         requests.push_back(TRY(permissions_request(change)));
     for (const XsRequest& request : requests)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Store: xenstore as the daemon uses it. Changes travel as values and are committed in one
-// transaction that is retried as a whole on conflict; watches call back on the daemon's thread.
-// When xenstored is gone every call answers Code::unreachable and `up()` is false; watches are
-// re-armed when it returns.
+// Store: xenstore as the daemon uses it. Changes travel as values; those that depend on what is
+// there are committed in one transaction that is retried as a whole on conflict; watches call back
+// on the daemon's thread. When xenstored is gone every call answers Code::unreachable and `up()` is
+// false; watches are re-armed when it returns.
 #pragma once
 
 #include "common/base/address.hpp"
@@ -20,10 +20,11 @@ namespace zocalo::toolstack {
 using Permissions = std::vector<std::string>;
 
 struct StoreChange {
-    enum class Kind { write, mkdir, remove };
+    enum class Kind { write, mkdir, remove, permit }; // permit: only sets the permissions
     Kind kind{Kind::write};
     std::string path, value;
-    Permissions permissions; // empty: inherited from the parent, as xenstored does
+    // Empty: a new node's are those of its parent, as they are at that moment.
+    Permissions permissions;
 };
 
 // What must hold inside the transaction, else it is dropped with Code::conflict: a write to the
@@ -39,6 +40,8 @@ class Store {
     virtual ~Store() = default;
     virtual bool up() const = 0;
 
+    // With guards one transaction. Without any the changes are sent as they are, in order: nobody
+    // is promised to see them together, and nothing that others change can make it fail.
     virtual Answer<Unit>
     commit(std::vector<StoreChange> changes, std::vector<StoreGuard> guards) = 0;
     // nullopt: no such node. Values are binary-safe and bounded by xs_wire's 4096 bytes.

@@ -222,12 +222,13 @@ Answer<Unit> XenStore::commit(std::vector<StoreChange> changes, std::vector<Stor
     if (plan->empty())
         co_return Unit{};
     if (!plan->needs_transaction()) {
-        std::vector<XsReply> replies(1);
-        auto reply = co_await state->ask(plan->requests().front());
-        if (!reply)
-            co_return reply.error();
-        replies.front() = std::move(*reply);
-        co_return plan->judge(replies);
+        const auto line = state->connection;
+        if (!line)
+            co_return down();
+        auto replies = co_await line->exchange(0, plan->requests(), state->options.request_limit);
+        if (!replies)
+            co_return replies.error();
+        co_return plan->judge(*replies);
     }
     for (unsigned attempt = 1; attempt <= state->options.attempts; ++attempt) {
         bool again = false;

@@ -26,10 +26,13 @@ TEST(Commit, SendsGuardsFirstAndPermissionsAfterTheirNode)
     EXPECT_TRUE(commit->needs_transaction());
 }
 
-TEST(Commit, NeedsNoTransactionForASingleChangeWithoutGuards)
+TEST(Commit, NeedsNoTransactionForChangesWithoutGuards)
 {
     EXPECT_FALSE(Commit::plan({{Kind::write, "/a", "v", {}}}, {})->needs_transaction());
-    EXPECT_TRUE(Commit::plan({{Kind::write, "/a", "v", {"n1"}}}, {})->needs_transaction());
+    EXPECT_FALSE(Commit::plan({{Kind::write, "/a", "v", {"n1"}}}, {})->needs_transaction());
+    EXPECT_TRUE(Commit::plan(
+                    {{Kind::write, "/a", "v", {}}}, {{"/b", std::nullopt, true}}
+    )->needs_transaction());
 }
 
 TEST(Commit, RefusesWhatXenstoredWouldRefuse)

@@ -86,7 +86,8 @@ TEST_F(XenStoreTest, RetriesTheWholeTransactionOnConflict)
 {
     server.conflicts = 5;
     start();
-    EXPECT_TRUE(get(store->commit({{Kind::write, "/a", "1", {"n0"}}}, {})));
+    EXPECT_TRUE(get(store->commit({{Kind::write, "/a", "1", {"n0"}}}, {{"/b", std::nullopt, true}}))
+    );
     EXPECT_EQ(server.transactions, 6u);
     EXPECT_EQ(server.value("/a"), "1");
 }
@@ -95,10 +96,23 @@ TEST_F(XenStoreTest, GivesUpAConflictThatNeverEnds)
 {
     server.conflicts = 1000;
     start();
-    const auto done = get(store->commit({{Kind::write, "/a", "1", {"n0"}}}, {}));
+    const auto done =
+        get(store->commit({{Kind::write, "/a", "1", {"n0"}}}, {{"/b", std::nullopt, true}}));
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().code, Code::conflict);
     EXPECT_EQ(server.transactions, 16u);
+}
+
+TEST_F(XenStoreTest, ChangesThatDependOnNothingMeetNoConflict)
+{
+    server.conflicts = 1000;
+    start();
+    EXPECT_TRUE(get(
+        store->commit({{Kind::write, "/a", "1", {"n0", "r7"}}, {Kind::write, "/a/b", "2", {}}}, {})
+    ));
+    EXPECT_EQ(server.transactions, 0u);
+    EXPECT_EQ(server.value("/a/b"), "2");
+    EXPECT_EQ(server.permissions("/a"), "n0 r7");
 }
 
 TEST_F(XenStoreTest, DropsTheTransactionWhenAGuardDoesNotHold)
