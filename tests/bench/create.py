@@ -79,6 +79,20 @@ def table(rows: Rows, unit: str):
     print(f"(medians; targets: xl/zl at least {TARGET:g} for create and list, zl growth near 1)")
 
 
+def breakdown(rows: Rows, unit: str):
+    """The steps of one create in the order in which they were taken; repeated names are added up."""
+    for guest in ("plain", "devices"):
+        names = list(dict.fromkeys(row["verb"] for row in rows.rows
+                                   if row["verb"].startswith("step ") and row["guest"] == guest))
+        if not names:
+            continue
+        print(f"\none create, {KINDS[guest]}, step by step ({unit}):")
+        for name in names:
+            values = [row["value"] for row in rows.rows if (row["verb"], row["guest"]) == (name, guest)]
+            runs = max(row["n"] for row in rows.rows if (row["verb"], row["guest"]) == (name, guest))
+            print(f"  {name.removeprefix('step '):40} {sum(values) / runs * 1000:8.2f}")
+
+
 def plot(rows: Rows, unit: str) -> str:
     lines = {f"{tool} create, {KINDS[guest]}": [(n, s * 1000) for n, s in rows.points("create", tool, guest)]
              for tool in ("zl", "xl") for guest in ("plain", "devices")}
@@ -106,6 +120,7 @@ def main() -> int:
         writer.writerows(rows)
     (out / f"{name}.svg").write_text(plot(Rows(rows), unit))
     table(Rows(rows), unit)
+    breakdown(Rows(rows), unit)
     print(f"written: {out / name}.csv, {out / name}.svg")
     return 0
 

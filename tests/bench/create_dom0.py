@@ -17,6 +17,7 @@ TOOLS = ("zl", "xl")
 LIST_REPEATS = 3
 LINUX_COUNT = 3
 DAEMON_STARTS = 3
+STEP_REPEATS = 3
 
 HEAD = 'name = "{name}"\ntype = "pv"\nvcpus = 1\n'
 TINY = HEAD + 'kernel = "{work}/tiny"\nmemory = 12\n'
@@ -111,6 +112,38 @@ class Bench:
         run("zl", "destroy", "cold")
 
 
+DROP_IN = Path("/run/systemd/system/toolstackd.service.d/bench.conf")
+POINTS = Path("/run/zocalo-bench-points")
+
+
+def steps(bench: "Bench", guest: str):
+    """Where a create's time goes: the daemon tells the time at each of its failpoints."""
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    DROP_IN.write_text(f"[Service]\nEnvironment=ZOCALO_FAILPOINT_LOG={POINTS} ZOCALO_FAILPOINT_TIMES=1\n")
+    try:
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", "toolstackd")
+        bench.act("create", "zl", guest)  # what is cold in a new daemon
+        run("zl", "destroy", "zl0")
+        for n in range(1, STEP_REPEATS + 1):
+            POINTS.write_text("")
+            took = bench.create("zl", 0, guest)
+            end = time.monotonic_ns()
+            begin = end - int(took * 1e9)
+            points = [line.split() for line in POINTS.read_text().splitlines()]
+            last, name = begin, "zl, before the daemon"
+            for point, at in points:
+                row(f"step {name}", "zl", guest, n, (int(at) - last) / 1e9)
+                last = int(at)
+                name = point.replace(":before", "").replace(":after", ", then")
+            row("step zl, after the daemon", "zl", guest, n, (end - last) / 1e9)
+            run("zl", "destroy", "zl0")
+    finally:
+        DROP_IN.unlink()
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", "toolstackd")
+
+
 def daemon_requests() -> int:
     """The daemon's own count."""
     text = text_of("curl", "-s", "--unix-socket", "/run/zocalo/toolstackd.sock", "http://localhost/metrics")
@@ -145,6 +178,7 @@ def main():
     for guest in ("plain", "devices"):
         bench.series(count, guest)
         bench.requests(guest)
+        steps(bench, guest)
     row("daemon KiB", "zl", "none", count, resident())
     bench.series(min(count, LINUX_COUNT), "linux")
 

@@ -2,6 +2,7 @@
 #include "toolstackd/sys/failpoint.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
@@ -16,6 +17,7 @@ struct Settings {
     bool armed{};
     unsigned long kill_at{};
     int log{-1};
+    bool times{};
     std::function<void(const char*)> hook;
 };
 
@@ -26,6 +28,7 @@ Settings from_environment()
         settings.kill_at = std::strtoul(k, nullptr, 10);
     if (const char* file = std::getenv("ZOCALO_FAILPOINT_LOG"))
         settings.log = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    settings.times = std::getenv("ZOCALO_FAILPOINT_TIMES") != nullptr;
     settings.armed = settings.kill_at != 0 || settings.log >= 0;
     return settings;
 }
@@ -50,7 +53,11 @@ void failpoint(const char* name)
         return;
     const unsigned long pass = ++passed;
     if (s.log >= 0) {
-        const std::string line = std::string(name) + "\n";
+        std::string line = name;
+        if (s.times)
+            line +=
+                " " + std::to_string(std::chrono::steady_clock::now().time_since_epoch().count());
+        line += "\n";
         [[maybe_unused]] const auto written = write(s.log, line.data(), line.size());
     }
     if (pass == s.kill_at)

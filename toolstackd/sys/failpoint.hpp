@@ -3,7 +3,8 @@
 // are in the program that is shipped, so that what is tested is what runs, and do nothing unless
 // the environment asked when the process began: with ZOCALO_FAILPOINT_KILL=K the K-th pass raises
 // SIGKILL, with ZOCALO_FAILPOINT_LOG=FILE each pass appends its name to FILE (so that a first run
-// counts the points). Unit tests install a hook instead, which throws. A failpoint stands where it
+// counts the points), followed by the monotonic clock in ns if ZOCALO_FAILPOINT_TIMES is set too,
+// for the benchmarks. Unit tests install a hook instead, which throws. A failpoint stands where it
 // is known what the effect is for, once for each effect: not again in the layer that carries it
 // out.
 #pragma once

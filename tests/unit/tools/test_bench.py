@@ -62,3 +62,11 @@ def test_the_kernel_of_one_page_is_an_executable_with_xens_notes():
         at += 16 + (length + 3) // 4 * 4
     assert kind == 4 and struct.unpack("<Q", seen[tiny_kernel.ENTRY])[0] == entry
     assert seen[tiny_kernel.XEN_VERSION] == b"xen-3.0\0"
+
+
+def test_the_steps_of_a_create_are_added_up_a_run(capsys):
+    made = [{"verb": f"step {name}", "tool": "zl", "guest": "plain", "n": n, "value": value}
+            for n in (1, 2) for name, value in (("db.commit", 0.001), ("hv.build", 0.004), ("db.commit", 0.002))]
+    create.breakdown(create.Rows(made), "ms")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert lines == [["db.commit", "3.00"], ["hv.build", "4.00"]]
