@@ -28,7 +28,10 @@ def code() -> bytes:
     return body + b"\xeb" + struct.pack("<b", -len(body) - 2)
 
 
-HOG = b"\xeb\xfe"  # jmp to itself: uses all the processor it is given
+# Uses all the processor it is given: nop, many times, and jmp to the first. One instruction that jumps to itself does
+# as well, but an emulator is slow at it: each is a block of its own.
+NOPS = 240
+HOG = b"\x90" * NOPS + b"\xe9" + struct.pack("<i", -NOPS - 5)
 
 
 def image(does: bytes | None = None) -> bytes:
