@@ -10,6 +10,7 @@ import pytest
 TREE = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(TREE), str(TREE / "tests/bench")]
 import create  # noqa: E402
+import primitives  # noqa: E402
 import svg  # noqa: E402
 import tiny_kernel  # noqa: E402
 
@@ -70,3 +71,22 @@ def test_the_steps_of_a_create_are_added_up_a_run(capsys):
     create.breakdown(create.Rows(made), "ms")
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     assert lines == [["db.commit", "3.00"], ["hv.build", "4.00"]]
+
+
+def test_the_hog_never_leaves_its_page_and_comes_back_to_its_start():
+    image = tiny_kernel.image(tiny_kernel.HOG)
+    assert len(image) == 4096 and image[tiny_kernel.CODE_AT:].startswith(tiny_kernel.HOG)
+    distance, = struct.unpack("<i", tiny_kernel.HOG[-4:])
+    assert distance == -len(tiny_kernel.HOG)
+
+
+def test_ratios_and_their_mean_leave_out_what_was_not_measured():
+    results = primitives.Results({("xen", "dom0"): {"stat": 200, "pipe": 100}, ("core", "dom0"): {"stat": 100, "pipe": 50}})
+    assert results.ratio("dom0", "stat") == 0.5 and results.ratio("dom0", "signal") is None
+    assert results.mean("dom0") == pytest.approx(0.5) and results.mean("guest") is None
+    assert primitives.values("x\nprobe stat 12\nprobe pipe 7 \n") == {"stat": 12, "pipe": 7}
+
+
+def test_the_bars_are_a_picture():
+    root = ElementTree.fromstring(svg.bars("<&>", {"a": [("x", 0.5), ("y", 1.5)], "b": [("x", 1.0), ("y", 0.0)]}))
+    assert len(root.findall("{http://www.w3.org/2000/svg}rect")) == 1 + 4 + 2
