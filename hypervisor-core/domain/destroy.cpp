@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/domain/destroy.hpp"
 
+#include "hypervisor-core/domain/event_fifo.hpp"
 #include "hypervisor-core/domain/notify.hpp"
 #include "hypervisor-core/domain/own_memory.hpp"
 #include "hypervisor-core/domain/pirq.hpp"
 #include "hypervisor-core/domain/pv_context.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/grant/grant_map.hpp"
+#include "hypervisor-core/pv/local_table.hpp"
 
 namespace zocalo::hv {
 namespace {
@@ -77,11 +79,8 @@ void empty_vcpu(System& system, Vcpu& vcpu)
         }
     put_gdt(system, pv.gdt);
     pv.gdt = {};
-    for (Mfn& frame : pv.ldt)
-        if (frame != Mfn{}) {
-            system.tables.put_descriptors(frame);
-            frame = Mfn{};
-        }
+    pv::forget_local_pages(system, vcpu);
+    pv.ldt_entries = 0;
     vcpu.info = nullptr;
     vcpu.runstate_area = 0;
     vcpu.initialised = false;
@@ -162,6 +161,7 @@ bool destroy_step(System& system, Domain& domain)
             next_stage(domain, EndStage::vcpus);
         return false;
     case EndStage::vcpus:
+        fifo::leave(system, domain);
         for (Vcpu* vcpu : domain.vcpus)
             if (vcpu != nullptr)
                 empty_vcpu(system, *vcpu);

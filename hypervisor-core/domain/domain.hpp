@@ -10,6 +10,8 @@
 #include "hypervisor-core/grant/map_track.hpp"
 #include "hypervisor-core/mm/frame_table.hpp"
 
+#include <xen/event_channel.h>
+
 #include <array>
 
 namespace zocalo::hv {
@@ -25,6 +27,16 @@ struct [[gnu::packed]] MemoryMapEntry {
 // How far destroying a domain has come (destroy.hpp).
 enum class EndStage : std::uint8_t { alive, channels, vcpus, memory, mappings, over };
 
+// FIFO event channels (event_fifo.hpp): the pages with the event words.
+struct EventFifo {
+    static constexpr std::uint32_t kWordsPerPage = kPageSize / sizeof(event_word_t);
+    static constexpr unsigned kMostPages = EventTable::kMaxPorts / kWordsPerPage;
+
+    bool active{};
+    unsigned pages{};
+    std::array<Mfn, kMostPages> frames{};
+};
+
 struct Domain {
     DomId id{};
     bool privileged{}; // may do to others what dom0 does (policy.hpp)
@@ -33,6 +45,7 @@ struct Domain {
     Mfn shared_frame{};
     shared_info* shared{};
     EventTable events;
+    EventFifo fifo;
     GrantTable grants; // what others may use of it
     MapTrack mappings; // what it uses of others
     SchedGroup sched;
@@ -60,6 +73,7 @@ struct Domain {
         return number < vcpu_limit ? vcpus[static_cast<std::size_t>(number)] : nullptr;
     }
     MapRights rights() const { return {id, id, privileged}; }
+    bool assists(unsigned type) const { return (vm_assist >> type & 1) != 0; } // VMASST_TYPE_*
 };
 
 } // namespace zocalo::hv

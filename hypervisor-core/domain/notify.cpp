@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/domain/notify.hpp"
 
+#include "hypervisor-core/domain/event_fifo.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
 
 #include <atomic>
@@ -60,6 +61,11 @@ void notify_vcpu(System& system, Vcpu& vcpu)
 
 void notify_port(System& system, Domain& domain, EventPort port)
 {
+    if (domain.fifo.active) {
+        if (fifo::set_pending(system, domain, port))
+            wake_poller(system, domain, port);
+        return;
+    }
     const unsigned index = port.value / kWordBits;
     const xen_ulong_t bit = xen_ulong_t{1} << (port.value % kWordBits);
     if ((word(domain.shared->evtchn_pending[index]).fetch_or(bit) & bit) != 0)
@@ -71,12 +77,29 @@ void notify_port(System& system, Domain& domain, EventPort port)
 
 void forget_port(Domain& domain, EventPort port)
 {
+    if (domain.fifo.active) {
+        fifo::clear_pending(domain, port);
+        return;
+    }
     const xen_ulong_t bit = xen_ulong_t{1} << (port.value % kWordBits);
     word(domain.shared->evtchn_pending[port.value / kWordBits]).fetch_and(~bit);
 }
 
+bool port_is_pending(const Domain& domain, EventPort port)
+{
+    if (domain.fifo.active)
+        return fifo::is_pending(domain, port);
+    return (word(domain.shared->evtchn_pending[port.value / kWordBits]).load() >>
+                (port.value % kWordBits) &
+            1) != 0;
+}
+
 void unmask_port(System& system, Domain& domain, EventPort port)
 {
+    if (domain.fifo.active) {
+        fifo::unmask(system, domain, port);
+        return;
+    }
     const unsigned index = port.value / kWordBits;
     const xen_ulong_t bit = xen_ulong_t{1} << (port.value % kWordBits);
     const bool was_masked = (word(domain.shared->evtchn_mask[index]).fetch_and(~bit) & bit) != 0;

@@ -10,6 +10,8 @@ namespace zocalo::hv {
 // Marks the port pending and tells its vCPU unless it is masked. The port is valid.
 void notify_port(System& system, Domain& domain, EventPort port);
 
+bool port_is_pending(const Domain& domain, EventPort port);
+
 // EVTCHNOP_unmask: unmasked, and told if it is pending.
 void unmask_port(System& system, Domain& domain, EventPort port);
 

@@ -3,6 +3,7 @@
 
 #include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/pv/flags.hpp"
+#include "hypervisor-core/pv/local_table.hpp"
 
 #include <cstring>
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr unsigned kGdtEntriesPerFrame = 512;
 constexpr unsigned kRoot = 4; // level of the top table
+constexpr unsigned kIoPrivilegeShift = 12;
 
 void copy_registers(const cpu_user_regs& from, TrapFrame& to)
 {
@@ -50,6 +52,7 @@ void copy_rest(const vcpu_guest_context& from, PvState& to)
     to.gs_base = to.in_kernel ? from.gs_base_kernel : from.gs_base_user;
     to.other_gs_base = to.in_kernel ? from.gs_base_user : from.gs_base_kernel;
     to.cr4 = from.ctrlreg[4];
+    to.io_privilege = static_cast<unsigned>(from.user_regs.rflags >> kIoPrivilegeShift & 3);
     if ((from.flags & VGCF_i387_valid) != 0)
         std::memcpy(to.fpu.data(), &from.fpu_ctxt, sizeof(from.fpu_ctxt));
 }
@@ -100,8 +103,9 @@ Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context
         return Errno::exist;
     if (vcpu.info == nullptr) // beyond what the shared page holds: register_vcpu_info first
         return Errno::inval;
-    if (context.gdt_ents > kGuestGdtFrames * kGdtEntriesPerFrame || context.ldt_ents != 0)
+    if (context.gdt_ents > kGuestGdtFrames * kGdtEntriesPerFrame)
         return Errno::inval;
+    TRY(pv::set_local_table(system, vcpu, context.ldt_base, context.ldt_ents));
     Domain& domain = *vcpu.domain;
     const std::size_t gdt_frames =
         (context.gdt_ents + kGdtEntriesPerFrame - 1) / kGdtEntriesPerFrame;

@@ -9,6 +9,7 @@
 #include "hypervisor-core/sched/scheduler.hpp"
 #include "hypervisor-core/time/timer_queue.hpp"
 
+#include <xen/event_channel.h>
 #include <xen/vcpu.h>
 #include <xen/xen.h>
 
@@ -26,9 +27,20 @@ struct Callback {
     bool masks_events{};
 };
 
+struct DebugRegisters {
+    static constexpr std::uint64_t kStatusAtFirst = 0xffff0ff0, kControlAtFirst = 0x400;
+    std::array<std::uint64_t, 4> address{}; // DR0 to DR3
+    std::uint64_t status{kStatusAtFirst};   // DR6
+    std::uint64_t control{kControlAtFirst}; // DR7, less `io_control`
+    std::uint64_t
+        io_control{}; // the enabled bits of I/O breakpoints, which ring 3 cannot hit anyway
+
+    bool active() const { return (control & 0xff) != 0; }
+};
+
 struct PvState {
     std::array<trap_info, 256> traps{};
-    Callback event, failsafe, syscall, syscall32;
+    Callback event, failsafe, syscall, syscall32, sysenter;
     std::uint64_t kernel_sp{};
     std::uint64_t kernel_ss{};
     bool in_kernel{true}; // the guest's kernel runs, or would; else its user space
@@ -46,9 +58,18 @@ struct PvState {
     std::uint16_t ds{}, es{}, fs{}, gs{};
     std::uint64_t cr2{}; // until vcpu_info has a place for it
     std::uint64_t cr4{};
-    std::array<std::uint64_t, 8> debug{};
-    unsigned io_privilege{};                       // PHYSDEVOP_set_iopl
+    DebugRegisters debug;
+    unsigned io_privilege{};   // PHYSDEVOP_set_iopl, or by iret (VMASST_TYPE_architectural_iopl)
+    std::uint64_t io_bitmap{}; // PHYSDEVOP_set_iobitmap: guest address, a set bit denies a port
+    std::uint32_t io_bitmap_ports{};
     alignas(64) std::array<std::byte, 4096> fpu{}; // FXSAVE or XSAVE area
+};
+
+// FIFO event channels (event_fifo.hpp): the vCPU's control block, and where its queues end.
+struct FifoQueues {
+    Mfn frame{};
+    evtchn_fifo_control_block* control{};
+    std::array<std::uint32_t, EVTCHN_FIFO_MAX_QUEUES> tails{}; // 0: empty
 };
 
 // Why a vCPU may not run; it runs when none is set.
@@ -70,6 +91,7 @@ struct Vcpu {
     Mfn info_frame{};            // holds a writable reference when non-zero
     std::uint32_t polled_port{}; // SCHEDOP_poll on one port; 0: none
     bool polls{};
+    FifoQueues fifo;
 
     Timer one_shot{.kind = Timer::Kind::one_shot}; // VCPUOP_set_singleshot_timer, set_timer_op
     Timer periodic{.kind = Timer::Kind::periodic}; // VCPUOP_set_periodic_timer

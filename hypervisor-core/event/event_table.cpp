@@ -5,6 +5,18 @@ namespace zocalo::hv {
 
 using State = Channel::State;
 
+namespace {
+
+// What a port is from now on. The queue that its event word may still be in stays known.
+void change(Channel& channel, Channel to)
+{
+    to.last_vcpu = channel.last_vcpu;
+    to.last_priority = channel.last_priority;
+    channel = to;
+}
+
+} // namespace
+
 Channel& EventTable::at(EventPort port)
 {
     return buckets_[port.value / kPortsPerBucket][port.value % kPortsPerBucket];
@@ -17,7 +29,7 @@ const Channel& EventTable::at(EventPort port) const
 
 bool EventTable::has_room() const
 {
-    return used_ < ports_ || ports_ == kMaxPorts;
+    return used_ < ports_ || ports_ == kMaxPorts || ports_ > limit_;
 }
 
 void EventTable::add_bucket(std::span<Channel, kPortsPerBucket> bucket)
@@ -42,9 +54,10 @@ Channel* EventTable::take_bucket()
 
 Result<EventPort> EventTable::take(const Channel& as)
 {
-    for (EventPort port{1}; used_ < ports_ && port.value < ports_; ++port.value)
+    for (EventPort port{1}; used_ < ports_ && port.value < ports_ && port.value <= limit_;
+         ++port.value)
         if (at(port).state == State::closed) {
-            at(port) = as;
+            change(at(port), as);
             ++used_;
             return port;
         }
@@ -60,12 +73,12 @@ Result<EventPort> EventTable::bind_virq(std::uint32_t virq, std::uint32_t vcpu)
 {
     if (find_virq(virq, vcpu))
         return Errno::exist;
-    return take({.state = State::virq, .vcpu = vcpu, .number = virq});
+    return take({.state = State::virq, .number = virq, .vcpu = static_cast<std::uint16_t>(vcpu)});
 }
 
 Result<EventPort> EventTable::bind_ipi(std::uint32_t vcpu)
 {
-    return take({.state = State::ipi, .vcpu = vcpu});
+    return take({.state = State::ipi, .vcpu = static_cast<std::uint16_t>(vcpu)});
 }
 
 Result<EventPort> EventTable::bind_pirq(std::uint32_t pirq)
@@ -99,14 +112,14 @@ Result<Unit> EventTable::bind_vcpu(EventPort port, std::uint32_t vcpu)
     if (channel.state != State::unbound && channel.state != State::interdomain &&
         channel.state != State::pirq && channel.state != State::virq)
         return Errno::inval;
-    channel.vcpu = vcpu;
+    channel.vcpu = static_cast<std::uint16_t>(vcpu);
     return Unit{};
 }
 
 Result<Channel> EventTable::close(EventPort port)
 {
     const Channel was = TRY(look(port));
-    at(port) = Channel{};
+    change(at(port), Channel{});
     --used_;
     return was;
 }
@@ -141,6 +154,11 @@ std::optional<EventPort> EventTable::find_virq(std::uint32_t virq, std::uint32_t
             return port;
     }
     return std::nullopt;
+}
+
+Channel* EventTable::find(EventPort port)
+{
+    return look(port) ? &at(port) : nullptr;
 }
 
 Result<Channel> EventTable::look(EventPort port) const

@@ -19,9 +19,16 @@ struct Channel {
     enum class State : std::uint8_t { closed, unbound, interdomain, pirq, virq, ipi, reserved };
 
     State state{State::closed};
-    std::uint32_t vcpu{};   // whom it notifies
+    bool waiting{};         // FIFO: pending, but there is no word for it yet
     DomId remote{};         // unbound: who may bind; interdomain: the other end's domain
     std::uint32_t number{}; // interdomain: the other end's port; pirq, virq: its number
+    std::uint16_t vcpu{};   // whom it notifies
+    // FIFO: its queue, and the one it was put into last.
+    std::uint16_t last_vcpu{};
+    std::uint8_t priority{kDefaultPriority};
+    std::uint8_t last_priority{kDefaultPriority};
+
+    static constexpr std::uint8_t kDefaultPriority = 7; // EVTCHN_FIFO_PRIORITY_DEFAULT
 };
 
 // What a send reaches: a port of the same or another domain.
@@ -34,6 +41,9 @@ class EventTable {
   public:
     static constexpr std::uint32_t kMaxPorts = 4096; // two-level ABI, 64-bit
     static constexpr std::uint32_t kPortsPerBucket = 256;
+
+    // The highest port there may be; none beyond it is given out.
+    void set_limit(std::uint32_t highest) { limit_ = highest; }
 
     // Memory for kPortsPerBucket more channels; asked for by `has_room` before binding.
     bool has_room() const;
@@ -63,6 +73,9 @@ class EventTable {
 
     // inval when there is no such port, or it is closed.
     Result<Channel> look(EventPort port) const;
+    // The channel to change what is not about binding; null when there is no such port, or it is
+    // closed.
+    Channel* find(EventPort port);
     bool is_valid(EventPort port) const { return port.value < ports_; }
     std::uint32_t ports() const { return ports_; }
 
@@ -73,6 +86,7 @@ class EventTable {
 
     std::array<Channel*, kMaxPorts / kPortsPerBucket> buckets_{};
     std::uint32_t ports_{};
+    std::uint32_t limit_{kMaxPorts - 1};
     std::uint32_t used_{};
 };
 static_assert(sizeof(Channel) * EventTable::kPortsPerBucket <= kPageSize);

@@ -30,6 +30,11 @@ bool load_other_gs(std::uint16_t selector);
 void load_gdt(const Vcpu& vcpu);
 void load_ldt(const Vcpu& vcpu);
 
+// DR0 to DR3, DR6 and DR7, as far as any breakpoint is enabled.
+void load_debug_registers(const Vcpu& vcpu);
+// DR6, which has its first value afterwards.
+std::uint64_t take_debug_status();
+
 // CR0.TS: whether the next FPU instruction traps.
 void set_task_switched(bool set);
 

@@ -18,32 +18,36 @@ Callback* callback_of(PvState& pv, std::uint16_t type)
         return &pv.syscall;
     case CALLBACKTYPE_syscall32:
         return &pv.syscall32;
-    default: // no NMIs are delivered, and SYSENTER is hidden from guests
+    case CALLBACKTYPE_sysenter: // remembered; the instruction is hidden from guests
+        return &pv.sysenter;
+    default: // no NMIs are delivered
         return nullptr;
     }
+}
+
+constexpr bool is_canonical(std::uint64_t address)
+{
+    const std::uint64_t top = address >> 47;
+    return top == 0 || top == 0x1ffff;
 }
 
 Answer register_callback(Call& call)
 {
     const auto args = TRY(call.ref<callback_register>(1).copy_in());
     Callback* const callback = callback_of(call.vcpu.pv, args.type);
+    if (!is_canonical(args.address))
+        return Errno::inval;
     if (callback == nullptr)
         return Errno::nosys;
     *callback = {args.address, (args.flags & CALLBACKF_mask_events) != 0};
     return 0;
 }
 
+// Those there are cannot be done without, once registered.
 Answer unregister_callback(Call& call)
 {
     const auto args = TRY(call.ref<callback_unregister>(1).copy_in());
-    // A guest without an event callback could not be told anything any more.
-    if (args.type == CALLBACKTYPE_event)
-        return Errno::inval;
-    Callback* const callback = callback_of(call.vcpu.pv, args.type);
-    if (callback == nullptr)
-        return Errno::nosys;
-    *callback = {};
-    return 0;
+    return callback_of(call.vcpu.pv, args.type) != nullptr ? Errno::inval : Errno::nosys;
 }
 
 } // namespace

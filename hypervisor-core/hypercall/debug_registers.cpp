@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// HYPERVISOR_set_debugreg, HYPERVISOR_get_debugreg: remembered, but not loaded: hardware
-// breakpoints do not work in guests.
+// HYPERVISOR_set_debugreg, HYPERVISOR_get_debugreg: as MOV to and from debug registers.
+#include "hypervisor-core/pv/debug_registers.hpp"
+
 #include "hypervisor-core/hypercall/handlers.hpp"
 
 namespace zocalo::hv {
 
 Answer hypercall::set_debugreg(Call& call)
 {
-    auto& registers = call.vcpu.pv.debug;
-    if (call.arguments[0] >= registers.size())
-        return Errno::inval;
-    registers[call.arguments[0]] = call.arguments[1];
-    return 0;
+    return pv::write_debug_register(call.vcpu, call.arguments[0], call.arguments[1]);
 }
 
 Answer hypercall::get_debugreg(Call& call)
 {
-    const auto& registers = call.vcpu.pv.debug;
-    if (call.arguments[0] >= registers.size())
-        return Errno::inval;
-    return static_cast<std::int64_t>(registers[call.arguments[0]]);
+    const auto value = pv::read_debug_register(call.vcpu, call.arguments[0]);
+    return value ? Answer{static_cast<std::int64_t>(*value)} : Answer{value.error()};
 }
 
 } // namespace zocalo::hv

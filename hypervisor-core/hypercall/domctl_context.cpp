@@ -66,8 +66,10 @@ void describe_context(const Vcpu& vcpu, vcpu_guest_context& to)
     describe_tables(pv, to);
     to.kernel_ss = pv.kernel_ss;
     to.kernel_sp = pv.kernel_sp;
-    for (std::size_t i = 0; i < pv.debug.size(); ++i)
-        to.debugreg[i] = pv.debug[i];
+    for (std::size_t i = 0; i < pv.debug.address.size(); ++i)
+        to.debugreg[i] = pv.debug.address[i];
+    to.debugreg[6] = pv.debug.status;
+    to.debugreg[7] = pv.debug.control | pv.debug.io_control;
     to.fs_base = pv.fs_base;
     to.gs_base_kernel = pv.in_kernel ? pv.gs_base : pv.other_gs_base;
     to.gs_base_user = pv.in_kernel ? pv.other_gs_base : pv.gs_base;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_event_channel_op: the guest-visible edge of event/. This file decodes, checks and
-// answers; event/ holds the rules and never sees guest memory. FIFO channels are refused: two-level
-// ones follow.
+// answers; event/ holds the rules and never sees guest memory. FIFO channels: event_fifo_op.cpp.
 #include "hypervisor-core/domain/life.hpp"
 #include "hypervisor-core/domain/notify.hpp"
 #include "hypervisor-core/domain/pirq.hpp"
-#include "hypervisor-core/hypercall/handlers.hpp"
+#include "hypervisor-core/hypercall/event_ops.hpp"
 #include "hypervisor-core/hypercall/policy.hpp"
 
 #include <xen/event_channel.h>
@@ -86,16 +85,7 @@ Answer bind_pirq(Call& call)
 Answer close(Call& call)
 {
     const auto args = TRY(call.ref<evtchn_close>(1).copy_in());
-    Domain& domain = call.domain();
-    const EventPort port{args.port};
-    const Channel was = TRY(domain.events.close(port));
-    forget_port(domain, port);
-    if (was.state == Channel::State::pirq)
-        stop_pirq(call.system, was.number);
-    if (was.state == Channel::State::interdomain)
-        if (Domain* const remote = call.system.domain(was.remote); remote != nullptr)
-            remote->events.disconnect(EventPort{was.number});
-    return 0;
+    return close_event_channel(call.system, call.domain(), EventPort{args.port});
 }
 
 Answer send(Call& call)
@@ -153,12 +143,25 @@ Answer bind_vcpu(Call& call)
 Answer unmask(Call& call)
 {
     const auto args = TRY(call.ref<evtchn_unmask>(1).copy_in());
-    TRY(call.domain().events.look(EventPort{args.port}));
+    if (!call.domain().events.is_valid(EventPort{args.port}))
+        return Errno::inval;
     unmask_port(call.system, call.domain(), EventPort{args.port});
     return 0;
 }
 
 } // namespace
+
+Result<Unit> close_event_channel(System& system, Domain& domain, EventPort port)
+{
+    const Channel was = TRY(domain.events.close(port));
+    forget_port(domain, port);
+    if (was.state == Channel::State::pirq)
+        stop_pirq(system, was.number);
+    if (was.state == Channel::State::interdomain)
+        if (Domain* const remote = system.domain(was.remote); remote != nullptr)
+            remote->events.disconnect(EventPort{was.number});
+    return Unit{};
+}
 
 Answer hypercall::event_channel_op(Call& call)
 {
@@ -183,6 +186,15 @@ Answer hypercall::event_channel_op(Call& call)
         return bind_vcpu(call);
     case EVTCHNOP_unmask:
         return unmask(call);
+    case EVTCHNOP_init_control:
+        return event_init_control(call);
+    case EVTCHNOP_expand_array:
+        return event_expand_array(call);
+    case EVTCHNOP_set_priority:
+        return event_set_priority(call);
+    case EVTCHNOP_reset:
+    case kEventResetContinued:
+        return event_reset(call);
     default:
         return Errno::nosys;
     }

@@ -26,9 +26,10 @@ Result<Exchange> decode(const xen_memory_exchange& args)
     exchange.out_order = args.out.extent_order;
     if (exchange.in_order > kMaxOrder || exchange.out_order > kMaxOrder)
         return Errno::perm;
+    if (args.in.nr_extents > kMostPages || args.out.nr_extents > kMostPages)
+        return Errno::inval;
     exchange.pages = args.in.nr_extents << exchange.in_order;
-    if (args.in.nr_extents > kMostPages || args.out.nr_extents > kMostPages ||
-        exchange.pages != args.out.nr_extents << exchange.out_order)
+    if (exchange.pages != args.out.nr_extents << exchange.out_order)
         return Errno::inval;
     if (args.nr_exchanged != 0 || exchange.pages > kMostPages)
         return Errno::inval;
@@ -39,21 +40,31 @@ Result<Exchange> decode(const xen_memory_exchange& args)
     return exchange;
 }
 
-// Each page must be the domain's and unused: mapped nowhere, no table.
-Result<Unit> check_given(Call& call, const Exchange& exchange, std::span<Mfn, kMostPages> given)
+// Each page must be the domain's and unused: mapped nowhere, no table, and given only once. A
+// reference marks those that are: `done` counts them, also when it fails.
+Result<Unit> take_given(
+    Call& call, const Exchange& exchange, std::span<Mfn, kMostPages> given, std::uint64_t& done
+)
 {
     FrameTable& frames = call.system.memory.frames();
-    for (std::uint64_t i = 0; i < exchange.pages; ++i) {
-        const std::uint64_t first = TRY(exchange.in[i >> exchange.in_order].copy_in());
-        const Mfn mfn{first + (i & ((std::uint64_t{1} << exchange.in_order) - 1))};
+    for (done = 0; done < exchange.pages; ++done) {
+        const std::uint64_t first = TRY(exchange.in[done >> exchange.in_order].copy_in());
+        const Mfn mfn{first + (done & ((std::uint64_t{1} << exchange.in_order) - 1))};
         if (!frames.contains(mfn))
             return Errno::inval;
         const FrameInfo& frame = frames[mfn];
         if (frame.owner != call.domain().id || !frame.has(FrameInfo::allocated) || frame.refs != 1)
             return Errno::inval;
-        given[i] = mfn;
+        TRY(frames.get(mfn, call.domain().id));
+        given[done] = mfn;
     }
     return Unit{};
+}
+
+void put_all(Memory& memory, std::span<const Mfn> pages)
+{
+    for (const Mfn mfn : pages)
+        memory.put(mfn);
 }
 
 } // namespace
@@ -64,11 +75,15 @@ Answer exchange_memory(Call& call)
     const Exchange exchange = TRY(decode(args));
     if (args.in.domid != DOMID_SELF && args.in.domid != call.domain().id.value)
         return Errno::perm;
+    Memory& memory = call.system.memory;
     std::array<Mfn, kMostPages> given{};
-    TRY(check_given(call, exchange, given));
+    std::uint64_t taken = 0;
+    if (const auto all = take_given(call, exchange, given, taken); !all) {
+        put_all(memory, std::span{given}.first(taken));
+        return all.error();
+    }
 
     // The new pages first, so that nothing is lost when there are none.
-    Memory& memory = call.system.memory;
     OwnedFrames& owned = call.domain().memory;
     const std::uint64_t limit = owned.limit;
     owned.limit = owned.count + exchange.pages;
@@ -85,10 +100,12 @@ Answer exchange_memory(Call& call)
     if (done < exchange.pages) {
         for (std::uint64_t i = 0; i < done; ++i)
             memory.release(received[i], owned);
+        put_all(memory, std::span{given}.first(taken));
         return Errno::nomem;
     }
     for (std::uint64_t i = 0; i < exchange.pages; ++i)
         memory.release(given[i], owned);
+    put_all(memory, std::span{given}.first(taken));
     for (std::uint64_t i = 0; i < exchange.pages; ++i) {
         const std::uint64_t within = i & ((std::uint64_t{1} << exchange.out_order) - 1);
         const auto item = exchange.out[i >> exchange.out_order];

@@ -4,6 +4,7 @@
 #include "hypervisor-core/hal/pv.hpp"
 #include "hypervisor-core/hypercall/handlers.hpp"
 #include "hypervisor-core/hypercall/page_owner.hpp"
+#include "hypervisor-core/pv/local_table.hpp"
 
 namespace zocalo::hv {
 namespace {
@@ -41,6 +42,10 @@ Result<Unit> new_kernel_root(Call& call, Mfn root)
     pv.kernel_table = root;
     hal::load_address_space(call.vcpu);
     call.system.tables.put_table(old, kRoot);
+    if (pv.ldt_entries != 0) { // other pages may be at its address now
+        pv::forget_local_pages(call.system, call.vcpu);
+        hal::load_ldt(call.vcpu);
+    }
     return Unit{};
 }
 
@@ -79,9 +84,7 @@ Result<Unit> overwrite(Call& call, Mfn to, const Mfn* from)
 
 Result<Unit> set_ldt(Call& call, const mmuext_op& op)
 {
-    if (op.arg2.nr_ents != 0)
-        return Errno::nosys;
-    call.vcpu.pv.ldt_entries = 0;
+    TRY(pv::set_local_table(call.system, call.vcpu, op.arg1.linear_addr, op.arg2.nr_ents));
     hal::load_ldt(call.vcpu);
     return Unit{};
 }
@@ -129,6 +132,9 @@ Result<Unit> carry_out(Call& call, const mmuext_op& op, const MapRights& rights)
         const Mfn source{op.arg2.src_mfn};
         return overwrite(call, mfn, &source);
     }
+    case MMUEXT_MARK_SUPER:
+    case MMUEXT_UNMARK_SUPER:
+        return Errno::opnotsupp;
     default:
         return Errno::nosys;
     }

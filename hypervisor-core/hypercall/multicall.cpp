@@ -13,8 +13,7 @@ Answer hypercall::multicall(Call& call)
         return Errno::inval;
     for (std::uint64_t i = 0; i < count; ++i) {
         multicall_entry entry = TRY(entries[i].copy_in());
-        // Neither may be inside: one never returns, the other would nest without end.
-        if (entry.op == __HYPERVISOR_multicall || entry.op == __HYPERVISOR_iret) {
+        if (entry.op == __HYPERVISOR_multicall) { // would nest without end
             entry.result = static_cast<xen_ulong_t>(-static_cast<std::int64_t>(Errno::inval));
         } else {
             Call inner{
@@ -24,6 +23,9 @@ Answer hypercall::multicall(Call& call)
                 entry.op,
                 {entry.args[0], entry.args[1], entry.args[2], entry.args[3], entry.args[4]}};
             const Answer answer = dispatch(inner);
+            // Its iret has taken it to where no more hypercalls may be made in its kernel's name.
+            if (answer.kind() == Answer::Kind::unchanged)
+                return answer;
             if (answer.kind() == Answer::Kind::again) {
                 // Go on with what is left of this entry, then with the rest.
                 for (std::size_t a = 0; a < answer.arguments().size(); ++a)

@@ -18,6 +18,18 @@ Answer set_iopl(Call& call)
     return 0;
 }
 
+// Which ports the guest's user space may use below privilege level 3.
+Answer set_io_bitmap(Call& call)
+{
+    constexpr std::uint32_t kPorts = 1 << 16;
+    const auto args = TRY(call.ref<physdev_set_iobitmap>(1).copy_in());
+    if (args.nr_ports > kPorts)
+        return Errno::inval;
+    call.vcpu.pv.io_bitmap = reinterpret_cast<std::uint64_t>(args.bitmap.p);
+    call.vcpu.pv.io_bitmap_ports = args.nr_ports;
+    return 0;
+}
+
 Answer apic_read(Call& call)
 {
     auto args = TRY(call.ref<physdev_apic>(1).copy_in());
@@ -135,6 +147,8 @@ Answer hypercall::physdev_op(Call& call) // (readability-function-size): a table
 {
     if (call.arguments[0] == PHYSDEVOP_set_iopl)
         return set_iopl(call);
+    if (call.arguments[0] == PHYSDEVOP_set_iobitmap)
+        return set_io_bitmap(call);
     if (!call.domain().privileged)
         return Errno::perm;
     switch (call.arguments[0]) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_sched_op: a vCPU gives up the processor, waits, or ends its domain.
+#include "hypervisor-core/domain/notify.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/hypercall/handlers.hpp"
 #include "hypervisor-core/hypercall/policy.hpp"
@@ -34,13 +35,6 @@ Answer shutdown(Call& call)
     return 0;
 }
 
-bool is_pending(const Domain& domain, std::uint32_t port)
-{
-    return (std::atomic_ref<xen_ulong_t>{domain.shared->evtchn_pending[port / 64]}.load() >>
-                (port % 64) &
-            1) != 0;
-}
-
 Answer poll(Call& call)
 {
     const auto args = TRY(call.ref<sched_poll>(1).copy_in());
@@ -54,7 +48,7 @@ Answer poll(Call& call)
         port = TRY(GuestArray<evtchn_port_t>{address_of(args.ports)}[i].copy_in());
         if (!domain.events.is_valid(EventPort{port}))
             return Errno::inval;
-        if (is_pending(domain, port))
+        if (port_is_pending(domain, EventPort{port}))
             return 0;
     }
     if (std::atomic_ref<std::uint8_t>{vcpu.info->evtchn_upcall_pending}.load() != 0 &&

@@ -59,7 +59,8 @@ std::optional<AuditFault> audit(Memory& memory, std::span<std::uint32_t> counts)
             const Pte entry{hal::table_entries(mfn)[slot]};
             const bool ours =
                 level == 4 && slot >= kFirstHypervisorSlot && slot < kEndHypervisorSlot;
-            if (!entry.present() || ours)
+            const bool linear = level > 1 && entry.mfn() == mfn && !entry.writable();
+            if (!entry.present() || ours || linear)
                 continue;
             const std::string_view what =
                 level == 1 ? check_page(frames, entry, counts)

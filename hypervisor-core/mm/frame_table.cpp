@@ -21,7 +21,7 @@ Result<Unit> FrameTable::begin_type(Mfn mfn, FrameType type)
     FrameInfo& frame = frames_[mfn.value];
     // The hypervisor's own pages that guests see are never theirs to turn into tables.
     if (frame.type_refs != 0 || frame.has(FrameInfo::lent))
-        return Errno::busy;
+        return Errno::inval;
     change_type(frame, type);
     return Unit{};
 }

@@ -77,7 +77,8 @@ class FrameTable {
     void put_writable(Mfn mfn) { static_cast<void>(put_type(mfn)); }
 
     // Makes an unused frame a table or descriptor page with one use: the caller validates its
-    // content while nobody can make it anything else, and takes the use back if that fails.
+    // content while nobody can make it anything else, and takes the use back if that fails. inval
+    // while it is used as anything.
     Result<Unit> begin_type(Mfn mfn, FrameType type);
     // One more use of a frame that has this type already; busy when it has another.
     Result<Unit> share_type(Mfn mfn, FrameType type)

@@ -30,8 +30,8 @@ constexpr Pte as_mapped(Pte entry, unsigned level)
 // The same references are held for both: only software or attribute bits differ.
 constexpr bool same_target(Pte a, Pte b, unsigned level)
 {
-    constexpr std::uint64_t kCounted = Pte::kFrameMask | Pte::kPresent;
-    const std::uint64_t counted = level == 1 ? kCounted | Pte::kWritable : kCounted | Pte::kLarge;
+    constexpr std::uint64_t kCounted = Pte::kFrameMask | Pte::kPresent | Pte::kWritable;
+    const std::uint64_t counted = level == 1 ? kCounted : kCounted | Pte::kLarge;
     return ((a.raw ^ b.raw) & counted) == 0;
 }
 
@@ -49,6 +49,14 @@ unsigned next_present(std::span<const std::uint64_t, 512> entries, unsigned slot
             break;
     }
     return slot < end ? slot : end;
+}
+
+// A table above level 1 that names itself, read-only: some kernels find all their tables in the
+// range that this makes. It shows tables to the guest, but lets nobody write to them; it is not
+// counted.
+constexpr bool is_linear(Pte entry, Mfn table, unsigned level)
+{
+    return level > 1 && entry.mfn() == table && !entry.writable() && (entry.raw & Pte::kLarge) == 0;
 }
 
 unsigned level_of(const FrameInfo& frame)
@@ -106,20 +114,20 @@ Result<Unit> PageTables::acquire_page(Pte entry, const MapRights& rights)
     return Unit{};
 }
 
-Result<Unit> PageTables::acquire(Pte entry, unsigned level, const MapRights& rights)
+Result<Unit> PageTables::acquire(Pte entry, Mfn table, unsigned level, const MapRights& rights)
 {
-    if (!entry.present())
+    if (!entry.present() || is_linear(entry, table, level))
         return Unit{};
     if (level == 1)
         return acquire_page(entry, rights);
-    if (level < 4 && (entry.raw & Pte::kLarge) != 0)
+    if ((entry.raw & Pte::kLarge) != 0)
         return Errno::inval;
     return get_table(entry.mfn(), level - 1, rights);
 }
 
-void PageTables::drop(Pte entry, unsigned level)
+void PageTables::drop(Pte entry, Mfn table, unsigned level)
 {
-    if (!entry.present())
+    if (!entry.present() || is_linear(entry, table, level))
         return;
     if (level > 1) {
         put_table(entry.mfn(), level - 1);
@@ -138,7 +146,7 @@ void PageTables::invalidate(Mfn table, unsigned level, unsigned end)
     for (unsigned slot = next_present(entries, 0, end); slot < end;
          slot = next_present(entries, slot + 1, end))
         if (is_guest_slot(level, slot))
-            drop(Pte{entries[slot]}, level);
+            drop(Pte{entries[slot]}, table, level);
 }
 
 Result<Unit> PageTables::validate(Mfn table, unsigned level, const MapRights& rights)
@@ -151,7 +159,7 @@ Result<Unit> PageTables::validate(Mfn table, unsigned level, const MapRights& ri
         if (!is_guest_slot(level, slot))
             continue;
         const Pte entry = as_mapped(Pte{entries[slot]}, level);
-        if (const auto taken = acquire(entry, level, own); !taken) {
+        if (const auto taken = acquire(entry, table, level, own); !taken) {
             invalidate(table, level, slot);
             return taken.error();
         }
@@ -230,7 +238,7 @@ PageTables::write(EntryPlace place, Pte wanted, WriteKind kind, const MapRights&
     const Pte target = as_mapped(wanted, level);
     const bool moves = !same_target(old, target, level);
     if (moves)
-        TRY(acquire(target, level, rights));
+        TRY(acquire(target, place.table, level, rights));
     if (kind == WriteKind::keep_accessed_dirty) {
         constexpr std::uint64_t kKept = Pte::kAccessed | Pte::kDirty;
         // Only the processor changes it meanwhile, and only these bits.
@@ -240,7 +248,7 @@ PageTables::write(EntryPlace place, Pte wanted, WriteKind kind, const MapRights&
         entry.store(target.raw, std::memory_order_relaxed);
     }
     if (moves)
-        drop(old, level);
+        drop(old, place.table, level);
     return Unit{};
 }
 
@@ -255,12 +263,12 @@ PageTables::exchange(EntryPlace place, Pte expected, Pte wanted, const MapRights
     const Pte target = as_mapped(wanted, level);
     const bool moves = !same_target(expected, target, level);
     if (moves)
-        TRY(acquire(target, level, rights));
+        TRY(acquire(target, place.table, level, rights));
     std::atomic_ref<std::uint64_t> entry{hal::table_entries(place.table)[place.slot]};
     std::uint64_t seen = expected.raw;
     const bool done = entry.compare_exchange_strong(seen, target.raw);
     if (moves)
-        drop(done ? expected : target, level);
+        drop(done ? expected : target, place.table, level);
     return done;
 }
 
@@ -277,6 +285,8 @@ Result<EntryPlace> PageTables::find(Mfn root, std::uint64_t va) const
             return Errno::inval;
         table = entry.mfn();
     }
+    if (memory_.frames()[table].type != FrameType::l1) // in the range of a linear table
+        return Errno::inval;
     return EntryPlace{table, table_slot(va, 1)};
 }
 

@@ -72,9 +72,9 @@ class PageTables {
   private:
     Result<Unit> validate(Mfn table, unsigned level, const MapRights& rights);
     void invalidate(Mfn table, unsigned level, unsigned end);
-    Result<Unit> acquire(Pte entry, unsigned level, const MapRights& rights);
+    Result<Unit> acquire(Pte entry, Mfn table, unsigned level, const MapRights& rights);
     Result<Unit> acquire_page(Pte entry, const MapRights& rights);
-    void drop(Pte entry, unsigned level);
+    void drop(Pte entry, Mfn table, unsigned level);
     bool is_shown(Mfn mfn) const;
     bool io_is_forbidden(Mfn mfn) const;
 

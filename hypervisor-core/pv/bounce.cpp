@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/pv/bounce.hpp"
 
+#include "hypervisor-core/domain/domain.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 #include "hypervisor-core/hal/pv.hpp"
 
@@ -30,8 +31,9 @@ bool enter_kernel(
     const std::uint8_t masked = vcpu.info->evtchn_upcall_mask;
     // A kernel tells its own frames from those of its user space by the ring in cs.
     const std::uint64_t cs = from_user ? (frame.cs & 0xffff) | kRing : frame.cs & 0xfffc;
-    const std::uint64_t flags =
-        (frame.rflags & ~kFlagInterrupts) | (masked != 0 ? 0 : kFlagInterrupts);
+    std::uint64_t flags = (frame.rflags & ~kFlagInterrupts) | (masked != 0 ? 0 : kFlagInterrupts);
+    if (vcpu.domain->assists(VMASST_TYPE_architectural_iopl))
+        flags |= std::uint64_t{vcpu.pv.io_privilege} << kIoPrivilegeShift;
 
     std::array<std::uint64_t, 8> words;
     const std::size_t first = error ? 0 : 1;
@@ -69,6 +71,15 @@ bool enter_kernel(
 bool guest_syscall(Vcpu& vcpu, TrapFrame& frame)
 {
     return enter_kernel(vcpu, frame, vcpu.pv.syscall, std::nullopt);
+}
+
+bool guest_syscall32(Vcpu& vcpu, TrapFrame& frame)
+{
+    constexpr unsigned kInvalidOpcode = 6, kSyscallBytes = 2;
+    if (vcpu.pv.syscall32.address != 0)
+        return enter_kernel(vcpu, frame, vcpu.pv.syscall32, std::nullopt);
+    frame.rip -= kSyscallBytes;
+    return inject(vcpu, frame, kInvalidOpcode, 0);
 }
 
 bool inject(Vcpu& vcpu, TrapFrame& frame, unsigned vector, std::uint32_t error)

@@ -20,6 +20,9 @@ enter_kernel(Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std
 // A system call of the guest's user space.
 [[nodiscard]] bool guest_syscall(Vcpu& vcpu, TrapFrame& frame);
 
+// The same from 32-bit code; an invalid instruction to a kernel that has no callback for it.
+[[nodiscard]] bool guest_syscall32(Vcpu& vcpu, TrapFrame& frame);
+
 // The exception `vector` in the guest, as its trap table says; false also when that has no handler.
 [[nodiscard]] bool inject(Vcpu& vcpu, TrapFrame& frame, unsigned vector, std::uint32_t error);
 [[nodiscard]] bool

@@ -8,7 +8,8 @@ namespace zocalo::hv::pv {
 
 inline constexpr std::uint64_t kFlagTrap = 1 << 8;
 inline constexpr std::uint64_t kFlagInterrupts = 1 << 9;
-inline constexpr std::uint64_t kFlagIoPrivilege = 3 << 12;
+inline constexpr unsigned kIoPrivilegeShift = 12;
+inline constexpr std::uint64_t kFlagIoPrivilege = 3 << kIoPrivilegeShift;
 inline constexpr std::uint64_t kFlagNested = 1 << 14;
 inline constexpr std::uint64_t kFlagResume = 1 << 16;
 inline constexpr std::uint64_t kFlagVirtual8086 = 1 << 17;

@@ -268,8 +268,12 @@ class Decoder {
             return plain(Operation::flush_caches);
         case 0x20:
             return control_register(Operation::move_from_control);
+        case 0x21:
+            return control_register(Operation::move_from_debug);
         case 0x22:
             return control_register(Operation::move_to_control);
+        case 0x23:
+            return control_register(Operation::move_to_debug);
         case 0x30:
             return plain(Operation::write_msr);
         case 0x31:

@@ -27,6 +27,8 @@ enum class Operation : std::uint8_t {
     read_tscp,
     move_from_control,
     move_to_control,
+    move_from_debug,
+    move_to_debug,
     clear_task_switched,
     halt,
     flush_caches,
@@ -48,7 +50,7 @@ struct Instruction {
     unsigned length{};
     unsigned width{};          // bytes of the operand
     unsigned reg{};            // the register operand, 0 (rax) to 15
-    unsigned control{};        // control register number
+    unsigned control{};        // control or debug register number
     bool has_immediate{};      // the source is `immediate`, not `reg`
     bool high_byte{};          // `reg` is ah, ch, dh or bh
     bool repeated{};           // a string instruction with REP: rcx elements

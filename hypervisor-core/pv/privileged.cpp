@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/hal/devices.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 #include "hypervisor-core/hal/pv.hpp"
 #include "hypervisor-core/pv/cpuid.hpp"
+#include "hypervisor-core/pv/debug_registers.hpp"
 #include "hypervisor-core/pv/emulate.hpp"
 #include "hypervisor-core/pv/flags.hpp"
 #include "hypervisor-core/pv/instruction.hpp"
@@ -14,6 +14,7 @@ namespace zocalo::hv::pv {
 namespace {
 
 constexpr std::uint64_t kLow32 = 0xffffffff;
+constexpr std::uint64_t kCr0 = 0x80050033; // PG AM WP NE ET MP PE
 
 void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame)
 {
@@ -26,11 +27,13 @@ void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame)
     frame.rdx = leaf.edx;
 }
 
-bool access_port(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+bool access_port(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
     const auto port = static_cast<std::uint16_t>(
         instruction.has_immediate ? instruction.immediate & 0xff : frame.rdx
     );
+    if (!may_use_ports(vcpu, port, instruction.width))
+        return false;
     const bool allowed = may_access_ports(*vcpu.domain, port, instruction.width);
     if (instruction.operation == Operation::out) {
         if (allowed)
@@ -46,13 +49,13 @@ bool access_port(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruct
 }
 
 // INS and OUTS. Sets `again` when elements are left: the instruction is met once more for those.
-bool access_port_string(
-    const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction, bool& again
-)
+bool access_port_string(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction, bool& again)
 {
     constexpr std::uint64_t kBatch = 256;
     constexpr std::uint64_t kDirection = 1 << 10;
     const auto port = static_cast<std::uint16_t>(frame.rdx);
+    if (!may_use_ports(vcpu, port, instruction.width))
+        return false;
     const bool allowed = may_access_ports(*vcpu.domain, port, instruction.width);
     const bool reads = instruction.operation == Operation::in_string;
     std::uint64_t& address = reads ? frame.rdi : frame.rsi;
@@ -92,7 +95,6 @@ bool access_msr(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 
 bool read_control(const Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
-    constexpr std::uint64_t kCr0 = 0x80050033;                // PG AM WP NE ET MP PE
     constexpr std::uint64_t kCr4 = 1 << 5 | 1 << 9 | 1 << 10; // PAE OSFXSR OSXMMEXCPT
     std::uint64_t& target = register_of(frame, instruction.reg);
     switch (instruction.control) {
@@ -121,16 +123,47 @@ void set_task_switched(Vcpu& vcpu, bool set)
 
 bool write_control(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
+    constexpr std::uint64_t kTaskSwitched = 1 << 3;
+    constexpr std::uint64_t kGuestCr4 = 1 << 2 | kCr4DebugExtensions; // TSD; others are not its
     const std::uint64_t value = register_of(frame, instruction.reg);
     switch (instruction.control) {
     case 0:
-        set_task_switched(vcpu, (value & 1 << 3) != 0);
+        if (((value ^ kCr0) & ~kTaskSwitched) != 0)
+            return false;
+        set_task_switched(vcpu, (value & kTaskSwitched) != 0);
         return true;
     case 2:
         vcpu.info->arch.cr2 = value;
         return true;
     case 4:
-        vcpu.pv.cr4 = value;
+        vcpu.pv.cr4 = value & kGuestCr4;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool access_debug(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
+{
+    std::uint64_t& operand = register_of(frame, instruction.reg);
+    if (instruction.operation == Operation::move_to_debug)
+        return write_debug_register(vcpu, instruction.control, operand).has_value();
+    const auto value = read_debug_register(vcpu, instruction.control);
+    if (value)
+        operand = *value;
+    return value.has_value();
+}
+
+// What user space may do as well, if its kernel has given it the level.
+constexpr bool is_for_all(Operation operation)
+{
+    switch (operation) {
+    case Operation::in:
+    case Operation::in_string:
+    case Operation::out:
+    case Operation::out_string:
+    case Operation::clear_interrupts:
+    case Operation::set_interrupts:
         return true;
     default:
         return false;
@@ -164,11 +197,12 @@ bool carry_out(System& system, Vcpu& vcpu, TrapFrame& frame, const Instruction& 
     case Operation::clear_task_switched:
         set_task_switched(vcpu, false);
         return true;
-    case Operation::halt:
-        hold(system, vcpu, Hold::blocked);
-        return true;
+    case Operation::move_from_debug:
+    case Operation::move_to_debug:
+        return access_debug(vcpu, frame, instruction);
     case Operation::clear_interrupts: // events are masked in vcpu_info, not by a flag
     case Operation::set_interrupts:
+        return has_io_privilege(vcpu);
     case Operation::flush_caches:
         return true;
     default:
@@ -182,7 +216,7 @@ bool emulate_privileged(System& system, Vcpu& vcpu, TrapFrame& frame)
 {
     std::array<std::uint8_t, 16> buffer{};
     const auto instruction = decode(fetch(frame, buffer));
-    if (!instruction)
+    if (!instruction || (!vcpu.pv.in_kernel && !is_for_all(instruction->operation)))
         return false;
     if (instruction->operation == Operation::in_string ||
         instruction->operation == Operation::out_string) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hypervisor-core/domain/domain.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 #include "hypervisor-core/hal/pv.hpp"
 #include "hypervisor-core/pv/bounce.hpp"
@@ -28,6 +29,9 @@ bool return_from_kernel(Vcpu& vcpu, TrapFrame& frame)
         frame.r11 = context.r11;
         frame.rcx = context.rcx;
     }
+    if (vcpu.domain->assists(VMASST_TYPE_architectural_iopl))
+        vcpu.pv.io_privilege =
+            static_cast<unsigned>((context.rflags & kFlagIoPrivilege) >> kIoPrivilegeShift);
     vcpu.info->evtchn_upcall_mask = (context.rflags & kFlagInterrupts) == 0;
     if (to_user) {
         vcpu.pv.in_kernel = false;

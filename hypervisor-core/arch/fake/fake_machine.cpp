@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace zocalo::hv {
 namespace {
@@ -132,6 +133,14 @@ bool hal::load_other_gs(std::uint16_t)
 }
 void hal::load_gdt(const Vcpu&) {}
 void hal::load_ldt(const Vcpu&) {}
+void hal::load_debug_registers(const Vcpu&)
+{
+    ++fake_machine().debug_loads;
+}
+std::uint64_t hal::take_debug_status()
+{
+    return std::exchange(fake_machine().debug_status, std::uint64_t{0xffff0ff0});
+}
 void hal::set_task_switched(bool) {}
 
 // No devices: ports read all ones, interrupts have no source.

@@ -25,6 +25,8 @@ struct FakeMachine {
     std::uint64_t armed{};
     bool in_kernel_table{true};
     unsigned mode_switches{};
+    unsigned debug_loads{};
+    std::uint64_t debug_status{0xffff0ff0}; // DR6
     std::string console;
     ConsoleRing ring;
     std::array<std::byte, kGuestBytes> guest{};

@@ -3,8 +3,10 @@
 //
 //   page 0     the first instructions of a system call (entry/entry.S), executable
 //   page 1     CpuPage: their data, and the TSS
-//   pages 3,5,7  stacks for NMI, double fault, machine check (2, 4, 6, 8 are not mapped)
-//   pages 9-15   the stack; at its end CpuTop, below it the guest's TrapFrame
+//   pages 3,5,7,9  stacks for NMI, double fault, machine check, debug
+//   pages 11-15    the stack; at its end CpuTop, below it the guest's TrapFrame
+//
+// What lies between is not mapped.
 #pragma once
 
 #include "hypervisor-core/arch/x86_64/mm/layout.hpp"
@@ -38,14 +40,15 @@ struct alignas(16) CpuTop {
     const Domain* ran_last{}; // only to be compared: it may be gone
     System* system{};
     std::uint64_t armed_for{kNever}; // what the timer interrupt was asked for
+    bool breakpoints{};              // DR7 has some enabled
 };
 static_assert(sizeof(CpuTop) % 16 == 0);
 
 inline constexpr unsigned kCodePage = 0;
 inline constexpr unsigned kDataPage = 1;
 inline constexpr unsigned kFirstSpareStackPage = 3;
-inline constexpr unsigned kSpareStacks = 3; // every second page from there
-inline constexpr unsigned kFirstStackPage = 9;
+inline constexpr unsigned kSpareStacks = 4; // every second page from there
+inline constexpr unsigned kFirstStackPage = 11;
 inline constexpr unsigned kEndStackPage = 16;
 
 constexpr std::uint64_t cpu_area(unsigned cpu)

@@ -17,7 +17,8 @@ namespace {
 constexpr unsigned kVectors = 256;
 constexpr unsigned kStubBytes = 16;
 constexpr unsigned kReservedPage = FIRST_RESERVED_GDT_PAGE;
-constexpr unsigned kNmi = 2, kBreakpoint = 3, kOverflow = 4, kDoubleFault = 8, kMachineCheck = 18;
+constexpr unsigned kDebug = 1, kNmi = 2, kBreakpoint = 3, kOverflow = 4, kDoubleFault = 8,
+                   kMachineCheck = 18;
 constexpr unsigned kOldSyscall = 0x80;
 
 // Intel SDM volume 4, IA32_* and AMD64 volume 2, section 6.1.1.
@@ -79,6 +80,9 @@ void fill_idt()
     tables.idt[kNmi].stack = 1;
     tables.idt[kDoubleFault].stack = 2;
     tables.idt[kMachineCheck].stack = 3;
+    // It may come at the first instruction of a system call, on the guest's stack: MOV SS delays
+    // it.
+    tables.idt[kDebug].stack = 4;
 }
 
 void fill_reserved_page(unsigned cpu, Mfn frame)
@@ -196,8 +200,10 @@ void load_cpu_tables(unsigned cpu)
 void set_window_page(unsigned index, Mfn mfn)
 {
     const unsigned cpu = cpu_top().id;
+    // Without frame: descriptors that are not present, respectively a page fault for the LDT.
+    const bool is_local = index >= layout::kLdtOffset >> kPageShift;
     const Mfn frame = mfn == Mfn{} ? tables.zero_frame : mfn;
-    const std::uint64_t entry = Pte::make(frame, kReadOnly).raw;
+    const std::uint64_t entry = is_local && mfn == Mfn{} ? 0 : Pte::make(frame, kReadOnly).raw;
     std::uint64_t& slot = tables.windows[cpu][index];
     if (slot == entry)
         return;

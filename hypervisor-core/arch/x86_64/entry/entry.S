@@ -110,6 +110,22 @@ trap_common:
     pop_registers
     iretq
 
+    // Debug exceptions come on a stack of their own; a guest's goes on on the usual one.
+debug_trap:
+    cld
+    push_registers
+    mov %rsp, %rdi
+    testb $3, FRAME_CS(%rsp)
+    jz 1f
+    call move_to_own_stack
+    mov %rax, %rsp
+    mov %rax, %rdi
+    call handle_guest_trap
+    jmp exit_to_guest
+1:  call handle_own_trap
+    pop_registers
+    iretq
+
     // NMI, double fault, machine check: on stacks of their own, whoever was interrupted.
 spare_stack_trap:
     cld
@@ -132,6 +148,8 @@ trap_stubs:
     movl $vector, 4(%rsp)
     .if vector == 2 || vector == 8 || vector == 18
     jmp spare_stack_trap
+    .elseif vector == 1
+    jmp debug_trap
     .else
     jmp trap_common
     .endif

@@ -111,9 +111,36 @@ void hal::load_gdt(const Vcpu& vcpu)
 
 void hal::load_ldt(const Vcpu& vcpu)
 {
-    for (unsigned i = 0; i < vcpu.pv.ldt.size(); ++i)
+    // Without a table nothing reaches the window.
+    for (unsigned i = 0; vcpu.pv.ldt_entries != 0 && i < vcpu.pv.ldt.size(); ++i)
         set_window_page(kLdtWindow + i, vcpu.pv.ldt[i]);
     load_local_table(vcpu.pv.ldt_entries);
+}
+
+void hal::load_debug_registers(const Vcpu& vcpu)
+{
+    const DebugRegisters& debug = vcpu.pv.debug;
+    CpuTop& top = cpu_top();
+    if (debug.active()) {
+        asm volatile("mov %0, %%dr7" : : "r"(DebugRegisters::kControlAtFirst));
+        asm volatile("mov %0, %%dr0" : : "r"(debug.address[0]));
+        asm volatile("mov %0, %%dr1" : : "r"(debug.address[1]));
+        asm volatile("mov %0, %%dr2" : : "r"(debug.address[2]));
+        asm volatile("mov %0, %%dr3" : : "r"(debug.address[3]));
+        asm volatile("mov %0, %%dr6" : : "r"(DebugRegisters::kStatusAtFirst));
+        asm volatile("mov %0, %%dr7" : : "r"(debug.control));
+    } else if (top.breakpoints) {
+        asm volatile("mov %0, %%dr7" : : "r"(DebugRegisters::kControlAtFirst));
+    }
+    top.breakpoints = debug.active();
+}
+
+std::uint64_t hal::take_debug_status()
+{
+    std::uint64_t value;
+    asm volatile("mov %%dr6, %0" : "=r"(value));
+    asm volatile("mov %0, %%dr6" : : "r"(DebugRegisters::kStatusAtFirst));
+    return value;
 }
 
 void hal::set_task_switched(bool set)
@@ -154,6 +181,7 @@ void load_vcpu(const Vcpu& vcpu, TrapFrame& frame)
     asm volatile("clts");
     asm volatile("fxrstor64 %0" : : "m"(pv.fpu));
     hal::set_task_switched(pv.task_switched);
+    hal::load_debug_registers(vcpu);
 }
 
 } // namespace zocalo::hv

@@ -166,10 +166,10 @@ TEST_F(GrantTest, APageTableCannotBeGrantedForWritingNorBecomeOneWhileItIs)
     ASSERT_TRUE(tables.unpin(page, kGranter));
     const auto mapped = map(0x5000);
     ASSERT_TRUE(mapped);
-    EXPECT_EQ(tables.pin(page, 1, {kGranter, kGranter}).error(), Errno::busy);
+    EXPECT_EQ(tables.pin(page, 1, {kGranter, kGranter}).error(), Errno::inval);
     // Even when the mapping was overwritten behind our back, the pin holds it.
     ASSERT_TRUE(tables.write({l1, 5}, Pte{}, WriteKind::plain, {kUser, kUser}));
-    EXPECT_EQ(tables.pin(page, 1, {kGranter, kGranter}).error(), Errno::busy);
+    EXPECT_EQ(tables.pin(page, 1, {kGranter, kGranter}).error(), Errno::inval);
     EXPECT_EQ(unmap({.host_addr = 0x5000, .handle = mapped->handle}), GrantStatus::general_error);
 }
 

@@ -120,7 +120,7 @@ TEST_F(PageTablesTest, APageThatIsMappedWritableCannotBecomeATable)
     const Tree t = tree();
     const Mfn data = page();
     ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kWrite), WriteKind::plain, rights));
-    EXPECT_EQ(tables.pin(data, 1, rights).error(), Errno::busy);
+    EXPECT_EQ(tables.pin(data, 1, rights).error(), Errno::inval);
     ASSERT_TRUE(tables.write({t.l1, 0}, Pte::make(data, kReadOnly), WriteKind::plain, rights));
     EXPECT_TRUE(tables.pin(data, 1, rights));
 }
@@ -221,6 +221,26 @@ TEST_F(PageTablesTest, LargePagesAndLoopsOfTablesAreRefused)
     );
     EXPECT_FALSE(tables.write({t.l4, 1}, Pte::make(t.l4, kWrite), WriteKind::plain, rights));
     EXPECT_FALSE(tables.write({t.l2, 1}, Pte::make(t.l2, kWrite), WriteKind::plain, rights));
+    EXPECT_FALSE(
+        tables.write({t.l4, 1}, Pte::make(t.l3, kReadOnly | Pte::kLarge), WriteKind::plain, rights)
+    );
+}
+
+// The class of XSA-182: no way from a linear table that shows tables to one that can write to them.
+TEST_F(PageTablesTest, ATableMayNameItselfReadOnlyButNeverWritable)
+{
+    const Tree t = tree();
+    const auto before = info(t.l4);
+    ASSERT_TRUE(tables.write({t.l4, 1}, Pte::make(t.l4, kReadOnly), WriteKind::plain, rights));
+    EXPECT_FALSE(audit(memory, counts));
+    EXPECT_FALSE(tables.write({t.l4, 1}, Pte::make(t.l4, kWrite), WriteKind::plain, rights));
+    EXPECT_EQ(tables.read({t.l4, 1}).mfn(), t.l4);
+    EXPECT_FALSE(tables.read({t.l4, 1}).writable());
+    // Addresses in that range are no place for level-1 entries.
+    EXPECT_FALSE(tables.find(t.l4, std::uint64_t{1} << 39));
+    ASSERT_TRUE(tables.write({t.l4, 1}, Pte{}, WriteKind::plain, rights));
+    EXPECT_EQ(info(t.l4).refs, before.refs);
+    EXPECT_EQ(info(t.l4).type_refs, before.type_refs);
 }
 
 TEST_F(PageTablesTest, WhatIsNoRamNeedsAPermission)

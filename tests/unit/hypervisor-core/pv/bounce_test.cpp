@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/arch/fake/fake_machine.hpp"
+#include "hypervisor-core/domain/domain.hpp"
 #include "hypervisor-core/pv/bounce.hpp"
 
 #include <gtest/gtest.h>
@@ -15,6 +16,7 @@ constexpr std::uint64_t kHandler = 0xffffffff81000000;
 
 struct BounceTest : testing::Test {
     vcpu_info info{};
+    Domain domain{};
     Vcpu vcpu{};
     TrapFrame frame{};
 
@@ -22,6 +24,7 @@ struct BounceTest : testing::Test {
     {
         fake_machine().reset();
         vcpu.info = &info;
+        vcpu.domain = &domain;
         vcpu.pv.kernel_sp = kKernelStack;
         frame.rip = 0x400000;
         frame.rsp = kUserStack;
@@ -152,6 +155,35 @@ TEST_F(BounceTest, AStackThatCannotBeWrittenIsReported)
 TEST_F(BounceTest, AnExceptionWithoutHandlerIsReported)
 {
     EXPECT_FALSE(inject(vcpu, frame, 6, 0));
+}
+
+TEST_F(BounceTest, ASystemCallOf32BitCodeWithoutCallbackIsAnInvalidInstruction)
+{
+    vcpu.pv.in_kernel = false;
+    vcpu.pv.traps[6] = {6, 4, 0x13, kHandler};
+    ASSERT_TRUE(guest_syscall32(vcpu, frame));
+    EXPECT_EQ(frame.rip, kHandler);
+    EXPECT_EQ(word(2), 0x400000U - 2);
+    frame.rip = 0x400000;
+    frame.rsp = kKernelStack;
+    vcpu.pv.syscall32 = {kHandler + 1, true};
+    ASSERT_TRUE(guest_syscall32(vcpu, frame));
+    EXPECT_EQ(frame.rip, kHandler + 1);
+}
+
+TEST_F(BounceTest, TheFrameShowsThePrivilegeLevelToThoseWhoAskedForIt)
+{
+    constexpr std::uint64_t kLevel = 3 << 12;
+    vcpu.pv.event = {kHandler, true};
+    vcpu.pv.io_privilege = 3;
+    info.evtchn_upcall_pending = 1;
+    frame.rsp = kKernelStack;
+    ASSERT_TRUE(deliver_events(vcpu, frame));
+    EXPECT_EQ(word(4) & kLevel, 0U);
+    domain.vm_assist = 1U << VMASST_TYPE_architectural_iopl;
+    info.evtchn_upcall_mask = 0;
+    ASSERT_TRUE(deliver_events(vcpu, frame));
+    EXPECT_EQ(word(4) & kLevel, kLevel);
 }
 
 TEST_F(BounceTest, FlagsThatWouldReachOutOfTheGuestAreNeverTaken)
