@@ -184,13 +184,15 @@ void xl_network_header(std::ostream& out)
 void xl_networks(std::ostream& out, const rpc::DomainDetail& detail)
 {
     for (const auto& n : detail.nics) {
+        // xl knows one channel for both directions and prints -1 when the frontend split them.
+        const bool split = n.tx_event_channel != n.rx_event_channel;
         put(out, "%-3u %-2u ", n.devid, n.backend_domid);
         out << n.mac;
         put(out,
             "%6u %5d %6d %5d/%-11d %-30s\n",
             n.devid,
             xenbus_number(n.frontend_state),
-            static_cast<int>(n.tx_event_channel),
+            split ? -1 : static_cast<int>(n.tx_event_channel),
             static_cast<int>(n.tx_ring_ref),
             static_cast<int>(n.rx_ring_ref),
             n.backend_path.c_str());

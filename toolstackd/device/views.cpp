@@ -90,7 +90,8 @@ Answer<std::vector<rpc::NicView>> XenDevices::nics(const DeviceOwner& owner_ref)
             paths.frontend + "/event-channel-tx",
             paths.frontend + "/event-channel-rx",
             paths.frontend + "/tx-ring-ref",
-            paths.frontend + "/rx-ring-ref"};
+            paths.frontend + "/rx-ring-ref",
+            paths.frontend + "/event-channel"};
         auto values = co_await read_all(store_, std::move(wanted));
         if (!values)
             co_return values.error();
@@ -103,8 +104,9 @@ Answer<std::vector<rpc::NicView>> XenDevices::nics(const DeviceOwner& owner_ref)
         view.backend_state = state_word((*values)[0]);
         view.frontend_state = state_word((*values)[1]);
         view.backend_path = paths.backend;
-        view.tx_event_channel = number((*values)[2]);
-        view.rx_event_channel = number((*values)[3]);
+        // A frontend that splits its channels has two; any other has one for both directions.
+        view.tx_event_channel = number((*values)[2] ? (*values)[2] : (*values)[6]);
+        view.rx_event_channel = number((*values)[3] ? (*values)[3] : (*values)[6]);
         view.tx_ring_ref = number((*values)[4]);
         view.rx_ring_ref = number((*values)[5]);
         views.push_back(std::move(view));

@@ -62,6 +62,11 @@ rpc::DomainDetail web()
         .tx_ring_ref = 9,
         .rx_ring_ref = 10,
     }};
+    rpc::NicView split = detail.nics.front(); // its frontend took a channel for each direction
+    split.devid = 1;
+    split.backend_path = "/local/domain/0/backend/vif/7/1";
+    split.rx_event_channel = 14;
+    detail.nics.push_back(split);
     detail.weight = 256;
     detail.cap = 0;
     return detail;
@@ -120,6 +125,8 @@ TEST(Program, PrintsXlsTablesByteForByteWhenCalledXl)
         "   \n"
         "0   0  00:16:3e:00:00:01     0     4     13     9/10          "
         "/local/domain/0/backend/vif/7/0\n"
+        "1   0  00:16:3e:00:00:01     1     4     -1     9/10          "
+        "/local/domain/0/backend/vif/7/1\n"
     );
     EXPECT_EQ(
         run({"xl", "sched-credit2", "-d", "web"}, s).out,
