@@ -18,7 +18,7 @@ from pathlib import Path
 from lab import guest, initramfs, paths, rootfs, vmlinux
 from lab.errors import LabError
 
-KEPT = 3  # of each kind
+KEPT = 8  # of each kind: several work trees may use one cache
 DISK_GIB = 24  # virtual size; the file is sparse
 NEEDED_MIB = 6000  # room for a first build of everything
 
