@@ -25,6 +25,13 @@ Outcome<sd_bus*> open_bus()
     if (const int rc = sd_bus_open_system(&bus); rc < 0)
         return system_error("cannot reach systemd", -rc);
     sd_bus_set_method_call_timeout(bus, 5'000'000);
+    // Only asking for our name completes the handshake. The bus's daemon drops, after half a
+    // minute, whoever has not; the first guest came later and its backend stayed in our own group.
+    const char* name = nullptr;
+    if (const int rc = sd_bus_get_unique_name(bus, &name); rc < 0) {
+        sd_bus_close_unref(bus);
+        return system_error("cannot reach systemd", -rc);
+    }
     return bus;
 }
 
@@ -103,18 +110,26 @@ Outcome<sd_bus*> Scopes::bus()
     return bus_.get();
 }
 
+Outcome<Unit> Scopes::try_move(const std::string& unit, pid_t pid, const std::string& description)
+{
+    sd_bus* opened = TRY(bus());
+    auto moved = start_scope(opened, unit, pid, description);
+    if (!moved)
+        bus_.reset(); // the next one tries a new connection
+    return moved;
+}
+
 void Scopes::move(std::string unit, pid_t pid, std::string description)
 {
     if (sd_booted() <= 0)
         return;
     auto work = [this, unit = std::move(unit), pid, description = std::move(description)] {
-        const auto opened = bus();
-        if (!opened)
-            return log_warning("no scope for " + description + ": " + describe(opened.error()));
-        if (auto moved = start_scope(*opened, unit, pid, description); !moved) {
-            bus_.reset(); // the next one tries a new connection
+        const bool old = bus_ != nullptr;
+        auto moved = try_move(unit, pid, description);
+        if (!moved && old) // the bus was restarted, or dropped us, since the last time
+            moved = try_move(unit, pid, description);
+        if (!moved)
             log_warning("no scope for " + description + ": " + describe(moved.error()));
-        }
     };
     boost::asio::post(thread_, std::move(work));
 }

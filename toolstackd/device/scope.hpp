@@ -36,6 +36,7 @@ class Scopes {
 
     // On the thread only.
     Outcome<sd_bus*> bus();
+    Outcome<Unit> try_move(const std::string& unit, pid_t pid, const std::string& description);
 
     std::unique_ptr<sd_bus, CloseBus> bus_; // of the one thread; empty until it is needed
     boost::asio::thread_pool thread_{1};
