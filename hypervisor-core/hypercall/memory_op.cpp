@@ -82,6 +82,8 @@ Answer hypercall::memory_op(Call& call) // (readability-function-size): a table
     case XENMEM_get_sharing_freed_pages:
     case XENMEM_get_sharing_shared_pages:
         return 0; // pages are never shared
+    case XENMEM_get_vnumainfo:
+        return Errno::opnotsupp; // what tools take for "no virtual nodes"
     default:
         return Errno::nosys;
     }

@@ -54,6 +54,13 @@ TEST_F(DomctlMemoryTest, TheHypervisorsFramesAreNotChangedInItsName)
     EXPECT_EQ(make(__HYPERVISOR_mmuext_op, {kBuffer, 1, 0, DOMID_XEN}), minus(Errno::srch));
 }
 
+TEST_F(DomctlMemoryTest, NoDomainHasVirtualNodesWhichIsNoErrorForThoseWhoSave)
+{
+    EXPECT_EQ(
+        make(__HYPERVISOR_memory_op, {XENMEM_get_vnumainfo, kBuffer}), minus(Errno::opnotsupp)
+    );
+}
+
 TEST_F(DomctlMemoryTest, AHypercallPageIsWrittenOnlyIntoAPageOfTheDomainThatIsNoTable)
 {
     const std::uint16_t id = new_domain();
