@@ -16,7 +16,7 @@ def main() -> int:
     gdb = verbs.add_parser("gdb", help="boot paused, with QEMU's gdb stub, then a shell (or CMD)")
     build = verbs.add_parser("images", help="build the cached images, if they are not there")
     for verb in (run, shell, gdb):
-        verb.add_argument("--hypervisor", default="xen", help="core, xen (default) or none")
+        verb.add_argument("--hypervisor", default="core", help="core (default), xen or none")
         verb.add_argument("--cpus", type=int, help="processors (2; 1 with --icount)")
         verb.add_argument("--memory", type=int, default=3072, metavar="MiB", help="of the machine")
         verb.add_argument("--icount", action="store_true", help="guest time counts instructions")

@@ -3,7 +3,7 @@
 from lab.demo import Demo
 
 
-HYPERVISORS = ("xen",)
+HYPERVISORS = ("xen", "core")
 
 
 def test_the_demo_runs_to_its_end(dom0, deb):

@@ -40,7 +40,7 @@ def until(check, seconds=300):
 
 def test_a_command_runs_on_xen_with_its_status_output_and_shared_folder(deb, tmp_path):
     (tmp_path / "in").write_bytes(b"from the host")
-    done = dev_lab("run", "--share", str(tmp_path), "--",
+    done = dev_lab("run", "--hypervisor", "xen", "--share", str(tmp_path), "--",
                    "cat /mnt/share/in; printf '\\0\\377\\n'; echo why >&2; echo out > /mnt/share/out;"
                    " cat /sys/hypervisor/type; exit 7")
     assert done.returncode == 7, done.stderr

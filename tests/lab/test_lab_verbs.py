@@ -32,7 +32,7 @@ def read_until(fd: int, wanted: bytes, seen: bytearray):
 
 def test_a_shell_on_a_terminal(deb):
     ours, theirs = pty.openpty()
-    process = start("shell", stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+    process = start("shell", "--hypervisor", "xen", stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
     os.close(theirs)
     seen = bytearray()
     try:
@@ -52,7 +52,7 @@ def test_a_debugger_stops_the_machine_before_its_first_instruction(deb):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = start("gdb", "--icount", "--port", str(port), "--", "nproc; exit 3", stdout=subprocess.PIPE,
+    process = start("gdb", "--hypervisor", "xen", "--icount", "--port", str(port), "--", "nproc; exit 3", stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE, text=True)
     try:
         stub = connect(port)
