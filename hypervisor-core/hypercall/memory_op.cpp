@@ -3,6 +3,8 @@
 #include "hypervisor-core/hypercall/memory_ops.hpp"
 #include "hypervisor-core/hypercall/policy.hpp"
 
+#include <algorithm>
+
 namespace zocalo::hv {
 namespace {
 
@@ -43,7 +45,10 @@ Answer maximum_gpfn(Call& call)
 {
     const auto args = TRY(call.ref<xen_memory_domain>(1).copy_in());
     const Domain* const domain = TRY(policy::resolve(call.system, call.domain(), args.domid));
-    return static_cast<std::int64_t>(domain->shared->arch.max_pfn) - 1;
+    // What the guest says there, which is nothing before it runs; a negative answer is an error.
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
+    const std::uint64_t pfns = std::clamp<std::uint64_t>(domain->shared->arch.max_pfn, 1, kMost);
+    return static_cast<std::int64_t>(pfns) - 1;
 }
 
 } // namespace

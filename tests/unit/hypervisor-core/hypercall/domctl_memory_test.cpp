@@ -54,6 +54,20 @@ TEST_F(DomctlMemoryTest, TheHypervisorsFramesAreNotChangedInItsName)
     EXPECT_EQ(make(__HYPERVISOR_mmuext_op, {kBuffer, 1, 0, DOMID_XEN}), minus(Errno::srch));
 }
 
+TEST_F(DomctlMemoryTest, ADomainThatHasNotRunHasNoFrameNumbersWhichIsNoError)
+{
+    const std::uint16_t id = new_domain();
+    put(kBuffer, xen_memory_domain{id});
+    const auto highest = [&] {
+        return make(__HYPERVISOR_memory_op, {XENMEM_maximum_gpfn, kBuffer});
+    };
+    EXPECT_EQ(highest(), 0);
+    domain(id).shared->arch.max_pfn = 0x8000;
+    EXPECT_EQ(highest(), 0x7fff);
+    domain(id).shared->arch.max_pfn = ~0UL;
+    EXPECT_GT(highest(), 0);
+}
+
 TEST_F(DomctlMemoryTest, NoDomainHasVirtualNodesWhichIsNoErrorForThoseWhoSave)
 {
     EXPECT_EQ(
