@@ -149,7 +149,6 @@ def test_pause_and_unpause(guest, dom0, xl):
     assert guest.must("echo $((6*7))") == "42"
 
 
-@pytest.mark.unproven
 def test_the_balloon_goes_down_and_up(guest, dom0, xl):
     before = free_mib(dom0)
     for size in (96, 160):
@@ -166,11 +165,13 @@ def test_the_balloon_goes_down_and_up(guest, dom0, xl):
 def test_vcpus_go_and_come_back(guest, dom0, xl):
     for count, online in ((1, "0"), (4, "0-3")):
         dom0.must(f"xl vcpu-set --ignore-host web {count}")
+        if count == 4:  # the kernel only makes them present; switching them on is udev's elsewhere
+            guest.has("/sys/devices/system/cpu/cpu3/online")
+            guest.must("for n in 1 2 3; do echo 1 > /sys/devices/system/cpu/cpu$n/online; done")
         until(lambda online=online: guest.must("cat /sys/devices/system/cpu/online") == online, f"CPUs {online}")
         until(lambda count=count: sum(vcpu["online"] for vcpu in xl.vcpus("web")) == count, "xl sees it")
 
 
-@pytest.mark.unproven
 def test_a_vcpu_is_pinned(guest, dom0, xl):
     """To the one processor there is, which is all of them, and to none that is not."""
     dom0.must("xl vcpu-pin web 1 0")
