@@ -186,11 +186,12 @@ def main() -> int:
     parser.add_argument("--type", choices=["pv", "pvh"], default="pv", help="the guest's type (default pv)")
     parser.add_argument("--memory", type=int, default=1536, help="MiB of the whole machine")
     parser.add_argument("--shell", action="store_true", help="at the end, a root shell in dom0 instead of power-off")
-    parser.add_argument("--cpus", type=int, help="of the machine (Xen: 2; our own, which has one lock: 1)")
+    parser.add_argument("--cpus", type=int, help="of the machine (default: 2 on Xen, 1 on our own)")
     args = parser.parse_args()
     args.no_deb, args.deb = False, None
     try:
-        # Emulated processors that wait for a lock whose owner the host does not run cost a busy host minutes.
+        # On a busy host our hypervisor is slow with two emulated processors (hypervisor-core/README.md); the demo has
+        # been seen to pass on it with one.
         cpus = args.cpus or (1 if args.hypervisor == "core" else 2)
         options = qemu.Options(hypervisor=args.hypervisor, cpus=cpus, memory_mib=args.memory)
         qemu.check(options)
