@@ -12,6 +12,8 @@ from lab import bare, iso, qemu
 
 LIMIT_S = 400
 
+pytestmark = pytest.mark.unproven
+
 
 @pytest.fixture(scope="module")
 def initrd(deb) -> bytes:
