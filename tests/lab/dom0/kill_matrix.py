@@ -244,10 +244,15 @@ class Matrix:
         return made
 
 
-def spread(points: dict[str, list[str]], step: int, met: set[str]) -> dict[str, list[list[int]]]:
-    """Every `step`-th point of each operation, another remainder for each, and each new name once."""
-    chosen = {operation: {k for k in range(1, len(names) + 1) if (k + shift) % step == 0}
+def spread(points: dict[str, list[str]], step: int, part: int | None, met: set[str]) -> dict[str, list[list[int]]]:
+    """Every `step`-th point of each operation, another remainder for each, and each new name once.
+
+    With a `part`, from 0 to `step` - 1, only every `step`-th point: all parts together are all points.
+    """
+    chosen = {operation: {k for k in range(1, len(names) + 1) if (k + shift + (part or 0)) % step == 0}
               for shift, (operation, names) in enumerate(points.items())}
+    if part is not None:
+        return {operation: [[k] for k in sorted(ks)] for operation, ks in chosen.items()}
     met |= {points[operation][k - 1] for operation, ks in chosen.items() for k in ks}
     for operation, names in points.items():
         for k, name in enumerate(names, 1):
@@ -258,14 +263,15 @@ def spread(points: dict[str, list[str]], step: int, met: set[str]) -> dict[str, 
 
 
 def main() -> int:
-    """argv[1]: {"laps": {name of a lap: step}}"""
-    steps = json.loads(sys.argv[1])["laps"]
+    """argv[1]: {"laps": {name of a lap: step}, "part": null or a number below each step}"""
+    asked = json.loads(sys.argv[1])
+    steps, part = asked["laps"], asked.get("part")
     prepare()
     matrix, met, begin = Matrix(), set(), time.monotonic()
     made = total = 0
     try:
         for name, step in steps.items():
-            made += matrix.go_round(*LAPS[name], lambda points: spread(points, step, met))
+            made += matrix.go_round(*LAPS[name], lambda points: spread(points, step, part, met))
             total += sum(len(names) for names in matrix.points.values())
     except Broken as broken:
         print(f"BROKEN {broken}", flush=True)
