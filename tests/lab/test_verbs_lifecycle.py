@@ -186,8 +186,11 @@ BAD_CONFIGS = [
 def test_a_bad_configuration_is_refused_with_its_reason(zl, xl, dom0, make):
     before = set(xl.domains())
     wrong = []
+    guest = make("bad", "pv")
+    good = dict(guest.keys)
     for keys, status, word in BAD_CONFIGS:
-        guest = make("bad", keys.get("type", "pv"), **keys)
+        guest.keys = dict(good)
+        guest.write(**keys)
         got, _, err = dom0.run(["zl", "create", guest.file])
         if got != status or word not in err or not err.startswith("zl: "):
             wrong.append(f"{keys}: wanted {status} and {word!r}, got {got} and {err!r}")
