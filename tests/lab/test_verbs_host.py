@@ -16,9 +16,9 @@ def foreign(zl, dom0):
     """A function that makes a minimal guest with stock xl; destroyed with stock xl at the end."""
     made: list[str] = []
 
-    def one(name: str, kind: str, *options):
+    def one(name: str, kind: str, *options, **keys):
         made.append(name)
-        dom0.must(["xl", "create", "-e", "-q", *options, Guest(zl, name, kind).file])
+        dom0.must(["xl", "create", "-e", "-q", *options, Guest(zl, name, kind, **keys).file])
 
     yield one
     for name in made:
@@ -153,24 +153,30 @@ def test_an_adopted_domain_is_ours(zl, xl, dom0, foreign, kind):
     zl("undefine", "adoptee")
 
 
-@pytest.mark.xfail(reason="an adopted domain's console and devices are still served by its first toolstack")
-def test_an_adopted_domain_has_a_console_and_takes_disks(zl, xl, dom0, foreign):
-    foreign("adoptee", "pv")
-    zl("adopt", "adoptee")
+def test_an_adopted_domain_takes_disks_and_names_who_has_its_console(zl, xl, dom0, foreign):
     image = f"{WORK}/adopted.img"
     dom0.must(f"truncate -s 1M {image}")
-    console = GuestShell(dom0, ["zl", "console", "adoptee"])
+    foreign("adoptee", "pv", disk=[f"format=raw,vdev=xvda,access=rw,target={image}"])
+    assert [disk["vdev"] for disk in zl.detail("adoptee")["disks"]] == ["xvda"], "a foreign domain's disk is listed"
+    zl("adopt", "adoptee")
+    assert "xl console" in zl.fails(3, "console", "adoptee")
+    hot = f"{WORK}/hot.img"
+    dom0.must(f"truncate -s 1M {hot}")
+    console = GuestShell(dom0, ["xl", "console", "adoptee"])
     try:
         console.send("\n")
         console.expect("mini# ", 60)
-        zl("block-attach", "adoptee", f"vdev=xvdb,target={image}")
+        zl("block-attach", "adoptee", f"vdev=xvdb,target={hot}")
         console.must("for i in $(seq 100); do test -b /dev/xvdb && break; sleep 0.1; done; test -b /dev/xvdb")
+        assert [disk["vdev"] for disk in zl.detail("adoptee")["disks"]] == ["xvda", "xvdb"]
+        dom0.must("systemctl restart toolstackd")
         zl("block-detach", "adoptee", "xvdb")
+        assert "xl block-detach" in zl.fails(8, "block-detach", "adoptee", "xvda")
     finally:
         console.close()
         zl("destroy", "adoptee")
         zl("undefine", "adoptee")
-        dom0.must(["rm", image])
+        dom0.must(["rm", hot, image])
 
 
 def test_openapi_and_metrics_are_served(dom0, zl):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/app/application.hpp"
 
+#include "toolstackd/app/database_guard.hpp"
 #include "toolstackd/app/parts.hpp"
 #include "toolstackd/app/systemd.hpp"
 #include "toolstackd/app/version.hpp"
@@ -76,6 +77,7 @@ live(asio::io_context& context, Parts& parts, SteadyClock::time_point began, Out
     parts.consoles->start();
     if (const auto interval = systemd::watchdog_interval())
         tasks.spawn("watchdog", feed_watchdog(*parts.database_pool, *interval));
+    co_await guard_database(parts);
     outcome = co_await parts.domains->start();
     if (outcome) {
         parts.api->start();

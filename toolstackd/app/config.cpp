@@ -41,6 +41,12 @@ const Key kKeys[] = {
     {"backends", "blkback", &Config::blkback},
     {"backends", "netback", &Config::netback},
     {"backends", "scopes", &Config::backend_scopes},
+    {"dumps", "folder", &Config::dump_folder},
+    {"dumps", "program", &Config::dump_program},
+    {"dumps", "file_mib", &Config::dump_file_mib, 1, 1 << 24},
+    {"dumps", "total_mib", &Config::dump_total_mib, 1, 1 << 24},
+    {"dumps", "files", &Config::dump_files, 1, 1000},
+    {"dumps", "leave_free_mib", &Config::dump_leave_free_mib, 0, 1 << 24},
 };
 
 Error at(const std::string& origin, const toml::source_region& where, std::string what)
@@ -129,7 +135,9 @@ Outcome<Unit> check(const Config& config, const std::string& origin)
           &config.socket,
           &config.console_log_folder,
           &config.blkback,
-          &config.netback})
+          &config.netback,
+          &config.dump_folder,
+          &config.dump_program})
         if (path->empty() || path->front() != '/')
             return Error{
                 Code::usage,

@@ -41,6 +41,14 @@ struct Config {
     std::string netback{"/usr/libexec/zocalo/zocalo-netback"};
     bool backend_scopes{true}; // a systemd scope for each process
 
+    // [dumps]
+    std::string dump_folder{"/var/lib/zocalo/dumps"};
+    std::string dump_program{"/usr/libexec/zocalo/zocalo-dump-core"};
+    std::uint64_t dump_file_mib{8192};
+    std::uint64_t dump_total_mib{16384};
+    std::uint64_t dump_files{8};
+    std::uint64_t dump_leave_free_mib{512};
+
     LogLevel level() const;
 
     friend bool operator==(const Config&, const Config&) = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // toolstackd(8).
 #include "toolstackd/app/application.hpp"
+#include "toolstackd/app/database_guard.hpp"
 #include "toolstackd/app/options.hpp"
 #include "toolstackd/app/version.hpp"
 #include "toolstackd/rpc/openapi.hpp"
@@ -27,6 +28,10 @@ int serve_or_check(const toolstack::Options& options)
     set_log_level(config->level());
     if (options.action == Action::check_config)
         return 0;
+    if (options.action == Action::accept_database) {
+        const auto accepted = accept_database(*config);
+        return accepted ? 0 : fail(accepted.error());
+    }
     const auto served = serve(*config);
     return served ? 0 : fail(served.error());
 }
@@ -49,6 +54,7 @@ int main(int argc, char** argv)
     case Action::print_openapi:
         std::fputs(openapi_text().c_str(), stdout);
         return 0;
+    case Action::accept_database:
     case Action::check_config:
     case Action::serve:
         break;

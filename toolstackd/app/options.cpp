@@ -8,6 +8,7 @@ namespace zocalo::toolstack {
 
 const char* const kUsage = "usage: toolstackd [--config=FILE]\n"
                            "  --check-config   read the configuration, say what is wrong, end\n"
+                           "  --accept-database  go on with the database that is there, end\n"
                            "  --print-openapi  print the API's OpenAPI document, end\n"
                            "  --version        print the version, end\n"
                            "See toolstackd(8).\n";
@@ -19,7 +20,8 @@ Outcome<Options> parse_options(std::span<char* const> arguments)
         {"--version", Action::version},
         {"--help", Action::help},
         {"--check-config", Action::check_config},
-        {"--print-openapi", Action::print_openapi}};
+        {"--print-openapi", Action::print_openapi},
+        {"--accept-database", Action::accept_database}};
     constexpr std::string_view kConfig = "--config=";
     Options options;
     for (const std::string_view argument : arguments) {

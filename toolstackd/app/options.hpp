@@ -10,7 +10,7 @@
 namespace zocalo::toolstack {
 
 struct Options {
-    enum class Action { serve, version, help, check_config, print_openapi };
+    enum class Action { serve, version, help, check_config, print_openapi, accept_database };
     Action action{Action::serve};
     std::string config; // empty: the default place
 };

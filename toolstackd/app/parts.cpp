@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/app/parts.hpp"
 
+#include "toolstackd/app/database_guard.hpp"
 #include "toolstackd/app/guest_spec.hpp"
 #include "toolstackd/app/process_metrics.hpp"
 #include "toolstackd/app/version.hpp"
+#include "toolstackd/sys/core_folder.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -28,8 +30,17 @@ Outcome<UniqueFd> open_device(const char* path)
 Outcome<Unit> make_database(Parts& parts)
 {
     parts.database_pool = std::make_unique<Pool>("database", 1);
-    parts.database =
-        TRY(Database::open(parts.config.state_folder + "/domains.db", parts.database_pool.get()));
+    Pool* pool = parts.database_pool.get();
+    parts.database_trouble = missing_database(parts.config);
+    if (parts.database_trouble.empty()) {
+        auto opened = Database::open(database_path(parts.config), pool);
+        if (opened) {
+            parts.database = std::move(opened).value();
+            return Unit{};
+        }
+        parts.database_trouble = describe(opened.error());
+    }
+    parts.database = TRY(Database::open(":memory:", pool));
     return Unit{};
 }
 
@@ -48,6 +59,16 @@ DomainBuilder builder_of(const Parts& parts)
         const GuestSpec spec = TRY(spec_of(rpc::Uuid{}, config));
         const BuiltDomain built = TRY(build_domain(*port, *kernels, domid, spec));
         return Wiring{built.store_frame, built.console_frame, built.store_port, built.console_port};
+    };
+    const Config& config = parts.config;
+    CoreLimits limits;
+    limits.file_bytes = config.dump_file_mib << 20;
+    limits.total_bytes = config.dump_total_mib << 20;
+    limits.files = config.dump_files;
+    limits.leave_free_bytes = config.dump_leave_free_mib << 20;
+    const CoreFolder cores(config.dump_folder, config.dump_program, limits);
+    builder.dump = [cores](DomId domid, const std::string& name, const GiveUp& give_up) {
+        return cores.dump(domid, name, give_up);
     };
     return builder;
 }

@@ -23,6 +23,7 @@ struct Parts {
     Metrics metrics;
     std::unique_ptr<Pool> database_pool;
     std::unique_ptr<Database> database;
+    std::string database_trouble; // why `database` is an empty one in memory; empty: it is not
     std::unique_ptr<Clock> clock;
     std::shared_ptr<XenctrlPort> builder_port;
     std::shared_ptr<KernelStore> kernels;

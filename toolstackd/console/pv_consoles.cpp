@@ -230,7 +230,8 @@ Answer<std::shared_ptr<Console>> PvConsoles::find(rpc::Uuid uuid)
         co_return Error{
             Code::not_found,
             "this domain has no console here",
-            "it has one once toolstackd has started it"};
+            "it has one once toolstackd has started it; that of a domain made by xl is at `xl "
+            "console`"};
     auto console = std::make_shared<Console>(executor_, options_);
     co_await load_log(*console, uuid, "");
     co_return consoles_.try_emplace(uuid, std::move(console)).first->second;

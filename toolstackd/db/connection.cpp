@@ -74,16 +74,30 @@ std::int64_t Connection::last_id() const
     return sqlite3_last_insert_rowid(handle_.get());
 }
 
-void Statement::Finalizer::operator()(sqlite3_stmt* statement) const
+void Connection::Finalizer::operator()(sqlite3_stmt* statement) const
 {
     sqlite3_finalize(statement);
 }
 
-Statement::Statement(Connection& connection, const char* sql) : connection_{connection}
+Statement::Statement(Connection& connection, const char* sql) : connection_{connection}, sql_{sql}
 {
+    if (const auto found = connection.idle_.find(sql); found != connection.idle_.end()) {
+        statement_ = std::move(found->second);
+        connection.idle_.erase(found);
+        return;
+    }
     sqlite3_stmt* raw = nullptr;
     status_ = sqlite3_prepare_v2(connection.handle(), sql, -1, &raw, nullptr);
     statement_.reset(raw);
+}
+
+Statement::~Statement()
+{
+    if (!statement_)
+        return;
+    sqlite3_reset(statement_.get());
+    sqlite3_clear_bindings(statement_.get());
+    connection_.idle_.insert_or_assign(sql_, std::move(statement_));
 }
 
 Statement& Statement::bind(std::string_view text)

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -27,17 +28,30 @@ class Connection {
     std::int64_t last_id() const;
 
   private:
+    friend class Statement;
+    struct Finalizer {
+        void operator()(sqlite3_stmt* statement) const;
+    };
+    using Prepared = std::unique_ptr<sqlite3_stmt, Finalizer>;
+
     struct Closer {
         void operator()(sqlite3* handle) const;
     };
     std::unique_ptr<sqlite3, Closer> handle_;
+    // Statements that are not in use, by the address of their text: the tables' are literals, and
+    // planning one costs more than running it. After handle_: gone before it.
+    std::unordered_map<const char*, Prepared> idle_;
 };
 
 // A prepared statement, used as: bind…, then run() or a loop of next(). The first failure is kept
 // and answered at the end, so that binds need no checks of their own.
 class Statement {
   public:
+    // `sql` lives as long as the connection.
     Statement(Connection& connection, const char* sql);
+    ~Statement();
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
 
     Statement& bind(std::string_view text);
     Statement& bind(std::int64_t number);
@@ -52,11 +66,9 @@ class Statement {
     std::int64_t number(int column) const;
 
   private:
-    struct Finalizer {
-        void operator()(sqlite3_stmt* statement) const;
-    };
     Connection& connection_;
-    std::unique_ptr<sqlite3_stmt, Finalizer> statement_;
+    const char* sql_;
+    Connection::Prepared statement_;
     int bound_{};
     int status_{};
 };

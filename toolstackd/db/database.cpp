@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/db/database.hpp"
 
+#include "toolstackd/db/backup.hpp"
+#include "toolstackd/db/console_table.hpp"
 #include "toolstackd/db/device_table.hpp"
 #include "toolstackd/db/domain_table.hpp"
 #include "toolstackd/db/event_table.hpp"
@@ -31,6 +33,15 @@ Outcome<Unit> check_whole(Connection& connection, const std::string& path)
         "restore it from a backup, or move it away to start anew; running guests are not touched"};
 }
 
+// Drawn once, so that one database is told apart from another.
+Outcome<Unit> give_id(Connection& connection)
+{
+    MetaTable meta(connection);
+    if (TRY(meta.get("id")).empty())
+        TRY(meta.put("id", rpc::text(rpc::random_uuid())));
+    return Unit{};
+}
+
 } // namespace
 
 Outcome<std::unique_ptr<Database>> Database::open(const std::string& path, Pool* pool)
@@ -42,7 +53,9 @@ Outcome<std::unique_ptr<Database>> Database::open(const std::string& path, Pool*
             "cannot open the database " + path + ": " + connection.error().what,
             connection.error().next};
     TRY(check_whole(*connection, path));
+    TRY(back_up_before_migration(*connection, path, embedded_migrations()));
     TRY(migrate(*connection, embedded_migrations()));
+    TRY(give_id(*connection));
     return std::unique_ptr<Database>(new Database(std::move(connection).value(), pool));
 }
 
@@ -72,6 +85,34 @@ Answer<Written> Database::commit(Batch batch)
     co_return written;
 }
 
+Outcome<Stamp> Database::stamp()
+{
+    MetaTable meta(connection_);
+    Stamp stamp;
+    stamp.id = TRY(meta.get("id"));
+    stamp.generation = std::strtoull(TRY(meta.get("generation")).c_str(), nullptr, 10);
+    stamp.last_event = TRY(EventTable(connection_).last_sequence());
+    return stamp;
+}
+
+Outcome<Stamp> Database::begin_generation_now(const std::string& stamp_file)
+{
+    stamp_ = TRY(stamp());
+    ++stamp_.generation;
+    TRY(MetaTable(connection_).put("generation", std::to_string(stamp_.generation)));
+    stamp_file_ = TRY(StampFile::open(stamp_file));
+    stamp_file_->write(stamp_);
+    return stamp_;
+}
+
+Answer<Stamp> Database::begin_generation(std::string stamp_file)
+{
+    auto work = [this, stamp_file] { return begin_generation_now(stamp_file); };
+    if (pool_ == nullptr)
+        co_return work();
+    co_return co_await pool_->run(work);
+}
+
 Outcome<Unit> Database::limit_pages(std::int64_t pages)
 {
     return connection_.execute(("PRAGMA max_page_count=" + std::to_string(pages)).c_str());
@@ -85,6 +126,7 @@ Outcome<Contents> Database::load_now()
     contents.ops = TRY(OpTable(connection_).recent(kOpsKept));
     contents.resources = TRY(ResourceTable(connection_).all());
     contents.devices = TRY(DeviceTable(connection_).all());
+    contents.consoles = TRY(ConsoleTable(connection_).all());
     EventTable events(connection_);
     contents.events = TRY(events.newest(kEventsKept));
     contents.last_event = TRY(events.last_sequence());
@@ -96,12 +138,18 @@ Outcome<Contents> Database::load_now()
 
 Outcome<Written> Database::commit_now(const Batch& batch)
 {
+    TRY(sync_from_now(batch.durable));
     TRY(connection_.execute("BEGIN IMMEDIATE"));
     auto written = write(batch);
     if (written) {
         auto committed = connection_.execute("COMMIT");
         if (committed) {
             ++commits_;
+            synced_ += batch.durable ? 1 : 0;
+            if (stamp_file_ && !written->event_seqs.empty()) {
+                stamp_.last_event = written->event_seqs.back();
+                stamp_file_->write(stamp_);
+            }
             return written;
         }
         written = committed.error();
@@ -110,6 +158,17 @@ Outcome<Written> Database::commit_now(const Batch& batch)
     if (!connection_.execute("ROLLBACK"))
         return written;
     return written;
+}
+
+// In WAL mode NORMAL is consistent after a power cut, too, but may lose the last transactions; a
+// later FULL one brings them to the disk with itself.
+Outcome<Unit> Database::sync_from_now(bool full)
+{
+    if (syncs_ == full)
+        return Unit{};
+    TRY(connection_.execute(full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+    syncs_ = full;
+    return Unit{};
 }
 
 Outcome<Unit> Database::write_drops(const Batch& batch)
@@ -135,14 +194,27 @@ Outcome<Written> Database::write(const Batch& batch)
         TRY(ResourceTable(connection_).put(row));
     for (const DeviceRow& row : batch.devices)
         TRY(DeviceTable(connection_).put(row));
+    for (const ConsoleRow& row : batch.consoles)
+        TRY(ConsoleTable(connection_).put(row));
     for (const OpRow& row : batch.ops)
         written.op_ids.push_back(TRY(OpTable(connection_).put(row)));
     for (const rpc::EventView& event : batch.events)
         written.event_seqs.push_back(TRY(EventTable(connection_).add(event)));
     for (const auto& [key, value] : batch.meta)
         TRY(MetaTable(connection_).put(key, value));
+    if (batch.host_booted)
+        TRY(leave_out_numbers());
     TRY(prune_sometimes(written));
     return written;
+}
+
+// SQLite writes the WAL to the disk at each checkpoint (1000 pages), so a power cut loses fewer
+// numbers than these.
+Outcome<Unit> Database::leave_out_numbers()
+{
+    return connection_.execute(
+        "UPDATE sqlite_sequence SET seq = seq + 100000 WHERE name IN ('event', 'op')"
+    );
 }
 
 Outcome<Unit> Database::prune_sometimes(const Written& written)
@@ -151,6 +223,7 @@ Outcome<Unit> Database::prune_sometimes(const Written& written)
         if (seq % kPruneEvery == 0) {
             TRY(EventTable(connection_).prune(kEventsKept));
             TRY(OpTable(connection_).prune(kOpsKept));
+            TRY(ConsoleTable(connection_).prune(kConsolesKept));
         }
     return Unit{};
 }

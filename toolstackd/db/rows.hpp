@@ -20,12 +20,15 @@ BOOST_DEFINE_ENUM_CLASS(Desired, stopped, running, paused)
 
 // none: not in Xen. queued: waits for its turn at host boot. starting: to be built, nothing of it
 // exists or what exists is to be thrown away. building: the domid is known, never unpaused. built:
-// complete, perhaps unpaused. running: confirmed. preserved: has ended, kept on request. ending:
-// its end has been recorded and acted on, what is left must go.
-BOOST_DEFINE_ENUM_CLASS(Phase, none, queued, starting, building, built, running, preserved, ending)
+// complete, perhaps unpaused. running: confirmed. preserved: has ended, kept on request. dumping:
+// its end has been recorded, its core file is to be written. ending: its end has been recorded and
+// acted on, what is left must go.
+BOOST_DEFINE_ENUM_CLASS(
+    Phase, none, queued, starting, building, built, running, preserved, dumping, ending
+)
 
-// What follows `ending`.
-BOOST_DEFINE_ENUM_CLASS(AfterEnd, stop, restart)
+// What follows `ending`. keep: the domain stays in Xen under another name and uuid, then `restart`.
+BOOST_DEFINE_ENUM_CLASS(AfterEnd, stop, restart, keep)
 
 BOOST_DEFINE_ENUM_CLASS(ResourceState, reserved, live, releasing)
 BOOST_DEFINE_ENUM_CLASS(DeviceState, attaching, live, releasing)
@@ -85,6 +88,13 @@ struct DeviceRow {
     DeviceState state{};
 };
 
+// Of a domain that has a console log, whether there still is such a domain or not.
+struct ConsoleRow {
+    rpc::Uuid uuid;
+    std::string name;
+    std::int64_t started_ms{}; // the last time
+};
+
 struct DeviceRef {
     rpc::Uuid uuid;
     bool disk{};
@@ -93,18 +103,24 @@ struct DeviceRef {
 
 DeviceRef ref_of(const DeviceRow& row);
 
-// One durable step: everything in it becomes true together or not at all.
+// One step: everything in it becomes true together or not at all, and outlives the daemon however
+// it dies.
 struct Batch {
+    // Must outlive a power cut as well. What only says how a guest of this host boot is doing need
+    // not: the guest does not outlive it either.
+    bool durable{true};
     std::vector<DomainRow> domains;
     std::vector<InstanceRow> instances;
     std::vector<OpRow> ops;
     std::vector<ResourceRow> resources;
     std::vector<DeviceRow> devices;
+    std::vector<ConsoleRow> consoles;
     std::vector<DeviceRef> dropped_devices;
     std::vector<ResourceRow> dropped_resources;
     std::vector<rpc::Uuid> dropped_domains;
     std::vector<rpc::EventView> events;
     std::vector<std::pair<std::string, std::string>> meta;
+    bool host_booted{}; // numbers that a power cut may have lost are left out from here on
 };
 
 // Everything that is kept, read once at start-up.
@@ -114,6 +130,7 @@ struct Contents {
     std::vector<OpRow> ops; // unfinished ones and the newest finished, oldest first
     std::vector<ResourceRow> resources;
     std::vector<DeviceRow> devices;
+    std::vector<ConsoleRow> consoles;
     std::vector<rpc::EventView> events; // the newest, oldest first
     std::uint64_t last_event{};         // the greatest sequence number ever given
     std::string boot_id;                // of the host when the database was last used

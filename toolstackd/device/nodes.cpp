@@ -145,7 +145,6 @@ std::vector<StoreChange> device_nodes(
     for (const backend::Node& node : features)
         changes.push_back({Kind::write, paths.backend + "/" + node.key, node.value, {}});
     changes.push_back({Kind::write, paths.backend + "/state", number(XenbusStateInitWait), {}});
-    changes.push_back({Kind::mkdir, paths.libxl, {}, {"n0"}});
     write_all(changes, paths.libxl, {{"frontend", paths.frontend}, {"backend", paths.backend}});
     write_all(changes, paths.libxl, back);
     return changes;

@@ -2,7 +2,9 @@
 #include "toolstackd/domain/actor.hpp"
 
 #include "toolstackd/domain/boot.hpp"
+#include "toolstackd/domain/dump.hpp"
 #include "toolstackd/domain/end.hpp"
+#include "toolstackd/domain/keep.hpp"
 #include "toolstackd/domain/ops.hpp"
 #include "toolstackd/domain/start.hpp"
 #include "toolstackd/domain/step.hpp"
@@ -54,6 +56,10 @@ Answer<Unit> execute(Context& ctx, Record& record, const Observation& seen, cons
         co_return co_await follow(ctx, record);
     case StepKind::record_end:
         co_return co_await record_end(ctx, record, step.word);
+    case StepKind::dump:
+        co_return co_await dump(ctx, record, seen);
+    case StepKind::keep:
+        co_return co_await keep(ctx, record);
     case StepKind::tear_down:
         co_return co_await tear_down(ctx, record, seen);
     case StepKind::finish_end:

@@ -40,6 +40,7 @@ void Book::load(Contents contents)
     batch.instances = std::move(contents.instances);
     batch.resources = std::move(contents.resources);
     batch.devices = std::move(contents.devices);
+    batch.consoles = std::move(contents.consoles);
     apply_rows(batch);
     for (const OpRow& row : contents.ops)
         put_op(row, row.id);
@@ -71,6 +72,18 @@ void Book::apply_rows(const Batch& batch)
         put_resource(records_[row.uuid], row);
     for (const DeviceRow& row : batch.devices)
         put_device(records_[row.uuid], row);
+    for (const ConsoleRow& row : batch.consoles)
+        put_console(row);
+}
+
+void Book::put_console(const ConsoleRow& row)
+{
+    consoles_[row.uuid] = row;
+    if (consoles_.size() <= std::size_t(Database::kConsolesKept))
+        return;
+    consoles_.erase(std::ranges::min_element(consoles_, {}, [](const auto& entry) {
+        return entry.second.started_ms;
+    }));
 }
 
 void Book::apply_drops(const Batch& batch)
@@ -134,6 +147,15 @@ const Record* Book::by_name(const std::string& name) const
         if (record.domain.name == name)
             return &record;
     return nullptr;
+}
+
+const ConsoleRow* Book::console_of(const std::string& name) const
+{
+    const ConsoleRow* newest = nullptr;
+    for (const auto& [uuid, row] : consoles_)
+        if (row.name == name && (newest == nullptr || row.started_ms > newest->started_ms))
+            newest = &row;
+    return newest;
 }
 
 OpRow* Book::op(std::uint64_t id)

@@ -35,7 +35,11 @@ class Book {
     // Who holds a resource; nullptr: nobody.
     const ResourceRow* holder(const std::string& kind, const std::string& key) const;
 
+    // The domain of that name whose console was served last, also when it is gone.
+    const ConsoleRow* console_of(const std::string& name) const;
+
   private:
+    void put_console(const ConsoleRow& row);
     void apply_rows(const Batch& batch);
     void apply_drops(const Batch& batch);
     void put_op(const OpRow& row, std::uint64_t id);
@@ -47,6 +51,7 @@ class Book {
     std::size_t finished_{};
     std::deque<rpc::EventView> events_;
     std::uint64_t last_event_{};
+    std::map<rpc::Uuid, ConsoleRow> consoles_;
 };
 
 } // namespace zocalo::toolstack

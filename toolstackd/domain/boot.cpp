@@ -50,6 +50,7 @@ Answer<Unit> forget_last_boot(Context& ctx)
             finish_op(ctx, batch, op, outcome);
     }
     batch.meta.emplace_back("boot_id", ctx.settings.boot_id);
+    batch.host_booted = true;
     co_return co_await ctx.commit(std::move(batch));
 }
 
@@ -62,7 +63,7 @@ Answer<Unit> open_book(Context& ctx)
         co_return contents.error();
     const std::string last_boot = contents->boot_id;
     ctx.book.load(std::move(contents).value());
-    if (last_boot == ctx.settings.boot_id)
+    if (last_boot == ctx.settings.boot_id || !ctx.read_only.empty())
         co_return Unit{};
     co_return co_await forget_last_boot(ctx);
 }

@@ -21,11 +21,32 @@ Context::Context(
 Answer<Unit> Context::commit(Batch batch)
 {
     auto written = co_await db.commit(batch);
+    note(written);
     if (!written)
         co_return written.error();
     book.apply(batch, *written);
     changed.notify();
     co_return Unit{};
+}
+
+void Context::note(const Outcome<Written>& written)
+{
+    const bool broken = !written && written.error().code == Code::failed;
+    database_trouble = broken ? describe(written.error()) : "";
+}
+
+Answer<Unit> Context::commit_for_this_boot(Batch batch)
+{
+    batch.durable = false;
+    return commit(std::move(batch));
+}
+
+Error read_only_error(const Context& ctx)
+{
+    return Error{
+        Code::conflict,
+        "toolstackd is read-only: " + ctx.read_only,
+        "`zl doctor` says what can be done; running guests go on"};
 }
 
 Answer<Unit> Context::sleep(std::int64_t ms)

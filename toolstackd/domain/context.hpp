@@ -36,6 +36,10 @@ struct Context {
 
     // Durable, then in the book, then told to whoever waits on `changed`.
     Answer<Unit> commit(Batch batch);
+    // The same for what is true at most until the host boots again: nobody waits for the disk.
+    Answer<Unit> commit_for_this_boot(Batch batch);
+    // Keeps in mind for `zl doctor` whether the database could be written.
+    void note(const Outcome<Written>& written);
     // Until `wake_ms` or until somebody notifies `changed`.
     Answer<Unit> sleep(std::int64_t ms);
 
@@ -53,11 +57,17 @@ struct Context {
     Mutex reserving; // names, disks, MACs and memory are promised under it
     TaskScope tasks;
     std::function<void(const rpc::Uuid&)> mark_dirty; // the actor of that uuid looks again
+    std::function<void(const rpc::Uuid&)> take_up;    // a record that is new in the book
+    std::map<rpc::Uuid, GiveUp> dumps;                // core files that are being written
     // Memory that was promised to instances that are not built yet; under `reserving`.
     std::map<rpc::Uuid, std::uint64_t> promised_kib;
     std::set<std::uint64_t> cancels; // operations that somebody asked to stop
     bool stopping{};
+    std::string read_only;        // why the database cannot be trusted; empty: it can
+    std::string database_trouble; // why the last commit failed; empty: it did not
 };
+
+Error read_only_error(const Context& ctx);
 
 // An event about a domain, for a batch.
 rpc::EventView

@@ -68,6 +68,26 @@ finding(std::string severity, std::string check, std::string text, std::string n
     return {std::move(severity), std::move(check), std::move(text), std::move(next)};
 }
 
+void examine_database(const Context& ctx, std::vector<rpc::FindingView>& findings)
+{
+    if (!ctx.read_only.empty())
+        findings.push_back(finding(
+            "error",
+            "database",
+            "nothing can be changed: " + ctx.read_only,
+            "stop toolstackd, put the right domains.db back (no -wal beside it), start it; or, to "
+            "go on with what is there, `toolstackd --accept-database`, then restart it: domains "
+            "it does not know are others' then, see `zl adopt`"
+        ));
+    if (!ctx.database_trouble.empty())
+        findings.push_back(finding(
+            "error",
+            "database",
+            "the last change could not be written: " + ctx.database_trouble,
+            "steps are tried again until it can"
+        ));
+}
+
 // A xenstored that was started anew knows nothing of guests that run on.
 Answer<Unit> examine_nodes(Context& ctx, std::vector<rpc::FindingView>& findings)
 {
@@ -124,6 +144,7 @@ void examine_records(Context& ctx, std::vector<rpc::FindingView>& findings)
 Answer<std::vector<rpc::FindingView>> examine(Context& ctx)
 {
     std::vector<rpc::FindingView> findings;
+    examine_database(ctx, findings);
     if (!ctx.store.up())
         findings.push_back(finding(
             "error", "xenstored", "xenstored does not answer", "`systemctl status xenstored`"

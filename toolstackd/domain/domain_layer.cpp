@@ -28,6 +28,16 @@ bool about_record(const Context& ctx, const OpRow& op)
     return uuid && ctx.book.find(*uuid) != nullptr;
 }
 
+// Who destroys a domain does not wait for its core file.
+void stop_dump(Context& ctx, const OpRow& op)
+{
+    const auto uuid = rpc::parse_uuid(op.uuid);
+    if (!uuid)
+        return;
+    if (const auto found = ctx.dumps.find(*uuid); found != ctx.dumps.end())
+        *found->second = true;
+}
+
 } // namespace
 
 struct DomainLayer::State {
@@ -42,6 +52,7 @@ struct DomainLayer::State {
           sweep{ctx, actors}, started_ms{clock.now_ms()}
     {
         ctx.mark_dirty = [this](const rpc::Uuid& uuid) { actors.mark(uuid); };
+        ctx.take_up = [this](const rpc::Uuid& uuid) { actors.start(uuid); };
     }
 
     Context ctx;
@@ -78,6 +89,8 @@ Answer<Unit> DomainLayer::start()
     auto opened = co_await open_book(ctx);
     if (!opened)
         co_return opened.error();
+    if (!ctx.read_only.empty())
+        co_return Unit{}; // nothing is acted on, and nothing is promised
     // A spawned coroutine begins at once and may change the book: decide first, spawn then.
     std::vector<rpc::Uuid> ours;
     for (const auto& [uuid, record] : ctx.book.records())
@@ -94,10 +107,17 @@ Answer<Unit> DomainLayer::start()
     co_return Unit{};
 }
 
+void DomainLayer::only_read(std::string why)
+{
+    state_->ctx.read_only = std::move(why);
+}
+
 Answer<Unit> DomainLayer::stop(std::chrono::milliseconds limit)
 {
     Context& ctx = state_->ctx;
     ctx.stopping = true;
+    for (const auto& [uuid, give_up] : ctx.dumps)
+        *give_up = true;
     state_->sweep.stop();
     state_->actors.mark_all();
     ctx.changed.notify();
@@ -124,9 +144,12 @@ Answer<rpc::DomainDetail> DomainLayer::domain(std::string ref)
 Answer<rpc::Uuid> DomainLayer::resolve(std::string ref)
 {
     auto target = co_await find_target(state_->ctx, ref);
-    if (!target)
-        co_return target.error();
-    co_return target->uuid;
+    if (target)
+        co_return target->uuid;
+    const ConsoleRow* console = state_->ctx.book.console_of(ref);
+    if (target.error().code == Code::not_found && console != nullptr)
+        co_return console->uuid;
+    co_return target.error();
 }
 
 Answer<rpc::OpView> DomainLayer::submit(Request request)
@@ -134,11 +157,15 @@ Answer<rpc::OpView> DomainLayer::submit(Request request)
     Context& ctx = state_->ctx;
     if (ctx.stopping)
         co_return Error{Code::unreachable, "the daemon is stopping", "try again in a moment"};
+    if (!ctx.read_only.empty())
+        co_return read_only_error(ctx);
     auto accepted = co_await toolstack::submit(ctx, std::move(request));
     if (!accepted)
         co_return accepted.error();
     const OpRow& op = accepted->op;
     const rpc::OpView view = view_of(op);
+    if (op.verb == "destroy")
+        stop_dump(ctx, op);
     if (about_record(ctx, op))
         state_->actors.start(rpc::parse_uuid(op.uuid).value());
     else if (accepted->fresh && op.finished_ms == 0) // another toolstack's, or a domain that ended

@@ -33,6 +33,9 @@ class DomainLayer final : public Toolstack {
     );
     ~DomainLayer() override;
 
+    // The database cannot be trusted: domains are shown, changes are refused with the reason, and
+    // the reconciler does nothing. Before `start`.
+    void only_read(std::string why);
     // Reads the database and takes up every domain where it stands. Nothing may be asked before.
     Answer<Unit> start();
     // No new steps; waits until the steps under way have ended, at most `limit`, then cancels.

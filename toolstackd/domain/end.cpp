@@ -94,7 +94,7 @@ Answer<Unit> commit_stop(Context& ctx, Record& record)
         domain.reason = record.failure ? record.failure->what : "";
         batch.domains.push_back(std::move(domain));
     }
-    auto written = co_await ctx.commit(std::move(batch));
+    auto written = co_await ctx.commit_for_this_boot(std::move(batch));
     if (!written)
         co_return written.error();
     ctx.promised_kib.erase(uuid);
@@ -137,7 +137,7 @@ Answer<Unit> commit_restart(Context& ctx, Record& record)
         {"failures", instance.failures},
         {"not_before_ms", instance.not_before_ms}};
     batch.events.push_back(event_of(ctx, record, "domain.restarting", body));
-    co_return co_await ctx.commit(std::move(batch));
+    co_return co_await ctx.commit_for_this_boot(std::move(batch));
 }
 
 // A restart that could not be built is tried again for a while.
@@ -256,10 +256,8 @@ Answer<Unit> record_end(Context& ctx, Record& record, const std::string& word)
     domain.desired = end.desired;
     batch.domains.push_back(std::move(domain));
     boost::json::object body{{"reason", word}, {"boot_seq", boot_seq}};
-    if (!end.warning.empty())
-        body["warning"] = end.warning;
     batch.events.push_back(event_of(ctx, record, "domain.ended", body));
-    co_return co_await ctx.commit(std::move(batch));
+    co_return co_await ctx.commit_for_this_boot(std::move(batch));
 }
 
 Answer<Unit> tear_down(Context& ctx, Record& record, const Observation& seen)

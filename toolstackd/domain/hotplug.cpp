@@ -11,6 +11,7 @@
 #include "toolstackd/sys/failpoint.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace zocalo::toolstack {
 namespace {
@@ -50,10 +51,32 @@ boost::asio::awaitable<void> wait_detached(
     keep_outcome(ctx, owner.uuid, id, std::move(outcome));
 }
 
+// An adopted domain has devices that are in no row of ours.
+Answer<std::set<std::uint32_t>> others_devices(Context& ctx, const Record& record, const OpRow& op)
+{
+    std::set<std::uint32_t> numbers;
+    if (record.instance.console_frame != 0)
+        co_return numbers;
+    const char* kind = op.verb.starts_with("block") ? "/device/vbd" : "/device/vif";
+    auto names = co_await ctx.store.list(domain_path(record.domid()) + kind);
+    if (!names)
+        co_return names.error();
+    for (const std::string& name : *names) {
+        std::uint32_t number{};
+        const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (failed == std::errc{} && end == name.data() + name.size())
+            numbers.insert(number);
+    }
+    co_return numbers;
+}
+
 Answer<Unit> begin_attach(Context& ctx, Record& record, OpRow& op)
 {
     const auto guard = co_await ctx.reserving.acquire();
-    auto device = choose_device(record, op);
+    auto others = co_await others_devices(ctx, record, op);
+    if (!others)
+        co_return others.error();
+    auto device = choose_device(record, op, *others);
     if (!device)
         co_return device.error();
     Batch batch;
@@ -139,6 +162,12 @@ Answer<bool> detach(Context& ctx, Record& record, OpRow& op)
         co_return body.error();
     if (op.deadline_ms == 0) {
         auto found = find_device(record, op.verb == "block-detach", body->device);
+        if (!found && record.instance.console_frame == 0)
+            co_return Error{
+                Code::unsupported,
+                "the domain has no such device of ours; those it had when it was adopted are its "
+                "first toolstack's",
+                "detach them with that one (`xl block-detach`, `xl network-detach`)"};
         if (!found)
             co_return found.error();
         Batch batch;
@@ -288,9 +317,6 @@ Answer<bool> run_plug(Context& ctx, Record& record, OpRow& op, Batch& batch)
     // What has begun is finished or rolled back, also when the guest has stopped since.
     if (record.instance.phase != Phase::running && op.deadline_ms == 0)
         co_return Error{Code::conflict, "the domain does not run", {}};
-    if (record.instance.console_frame == 0)
-        co_return Error{
-            Code::unsupported, "devices of an adopted domain are its first toolstack's", {}};
     if (op.verb.ends_with("-attach"))
         co_return co_await attach(ctx, record, op);
     co_return co_await detach(ctx, record, op);

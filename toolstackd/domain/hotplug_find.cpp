@@ -63,13 +63,15 @@ bool matches(const rpc::NicConfig& nic, const std::string& text)
 
 } // namespace
 
-Outcome<PlugConfig> choose_device(const Record& record, const OpRow& op)
+Outcome<PlugConfig>
+choose_device(const Record& record, const OpRow& op, const std::set<std::uint32_t>& others)
 {
     rpc::DomainConfig probe = record.domain.config;
     const bool disk = op.verb.starts_with("block");
     probe.disks.clear();
     probe.nics.clear();
-    const auto taken = taken_devids(record, disk);
+    auto taken = taken_devids(record, disk);
+    taken.insert(others.begin(), others.end());
     if (disk)
         probe.disks.push_back(TRY(rpc::from_json<rpc::DiskConfig>(op.args, "")));
     else {

@@ -5,13 +5,16 @@
 
 #include "toolstackd/domain/record.hpp"
 
+#include <set>
+
 namespace zocalo::toolstack {
 
 using PlugConfig = std::variant<rpc::DiskConfig, rpc::NicConfig>;
 
 // The device an attach operation asks for, with its devid; Code::conflict when that is taken,
-// Code::usage for what `resolve` refuses.
-Outcome<PlugConfig> choose_device(const Record& record, const OpRow& op);
+// Code::usage for what `resolve` refuses. `others`: numbers that another toolstack has given.
+Outcome<PlugConfig>
+choose_device(const Record& record, const OpRow& op, const std::set<std::uint32_t>& others = {});
 
 // The row an operation is about: its `result` names the devid since the device was chosen.
 const DeviceRow* device_of(const Record& record, const OpRow& op);

@@ -85,6 +85,7 @@ Answer<Unit> run_op(Context& ctx, Record& record, std::uint64_t id)
         co_return co_await ctx.commit(std::move(refusal));
     }
     finish_op(ctx, batch, op, Unit{});
+    batch.durable = record.domain.managed;
     co_return co_await ctx.commit(std::move(batch));
 }
 

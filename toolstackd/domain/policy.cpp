@@ -22,14 +22,10 @@ rpc::StopAction action_for(const rpc::DomainConfig& config, const std::string& w
     return rpc::StopAction::destroy; // somebody else destroyed it: that is respected
 }
 
-std::string unmet_part(rpc::StopAction action)
+bool dumps(rpc::StopAction action)
 {
     using rpc::StopAction;
-    if (action == StopAction::coredump_destroy || action == StopAction::coredump_restart)
-        return "core dumps are not supported; the domain was not dumped";
-    if (action == StopAction::rename_restart)
-        return "rename-restart keeps no copy of the ended domain yet; it was restarted";
-    return {};
+    return action == StopAction::coredump_destroy || action == StopAction::coredump_restart;
 }
 
 bool restarts(rpc::StopAction action)
@@ -79,14 +75,15 @@ Ending decide_end(
 {
     const rpc::StopAction action = action_for(record.domain.config, word);
     Ending end;
-    end.warning = unmet_part(action);
     if (action == rpc::StopAction::preserve) {
         end.phase = Phase::preserved;
         return end;
     }
+    if (dumps(action))
+        end.phase = Phase::dumping;
     if (!restarts(action) || stop_asked)
         return end;
-    end.after = AfterEnd::restart;
+    end.after = action == rpc::StopAction::rename_restart ? AfterEnd::keep : AfterEnd::restart;
     end.desired = Desired::running;
     const bool quick = now_ms - record.instance.started_ms < settings.quick_ms;
     end.failures = quick ? record.instance.failures + 1 : 0;

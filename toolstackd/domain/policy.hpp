@@ -13,12 +13,11 @@ namespace zocalo::toolstack {
 std::string exit_word(std::uint8_t shutdown_reason);
 
 struct Ending {
-    Phase phase{Phase::ending}; // or preserved
+    Phase phase{Phase::ending}; // or preserved, or dumping
     AfterEnd after{AfterEnd::stop};
     Desired desired{Desired::stopped};
     std::uint32_t failures{};
     std::int64_t not_before_ms{};
-    std::string warning; // what of the wish could not be met
 };
 
 // `stop_asked`: an accepted shutdown operation stands; it wins over "restart".

@@ -52,7 +52,7 @@ Answer<Unit> make_domain(Context& ctx, Record& record)
         op.boot_seq = record.instance.boot_seq;
         batch.ops.push_back(std::move(op));
     }
-    auto written = co_await ctx.commit(std::move(batch));
+    auto written = co_await ctx.commit_for_this_boot(std::move(batch));
     // Not recorded means not ours to find by domid: the handle still tells what to throw away.
     if (!written)
         record.clean = false;
@@ -88,17 +88,19 @@ Answer<Unit> wire_domain(Context& ctx, Record& record, const Wiring& wiring)
 Answer<Unit>
 serve(Context& ctx, Record& record, const Wiring& wiring, std::vector<DeviceConfig> devices)
 {
-    failpoint("console.open:before");
-    auto opened = co_await ctx.consoles.open(
-        record.domain.uuid,
-        record.domain.name,
-        record.domid(),
-        wiring.console_frame,
-        wiring.console_port
-    );
-    failpoint("console.open:after");
-    if (!opened)
-        co_return opened.error();
+    if (wiring.console_frame != 0) { // else adopted: xenconsoled holds its ring
+        failpoint("console.open:before");
+        auto opened = co_await ctx.consoles.open(
+            record.domain.uuid,
+            record.domain.name,
+            record.domid(),
+            wiring.console_frame,
+            wiring.console_port
+        );
+        failpoint("console.open:after");
+        if (!opened)
+            co_return opened.error();
+    }
     const DeviceOwner owner = record.owner();
     failpoint("devices.follow:before");
     auto followed = co_await ctx.devices.follow(owner, std::move(devices));
@@ -145,7 +147,8 @@ Answer<Unit> commit_built(Context& ctx, Record& record, const Wiring& wiring)
         row.state = DeviceState::live;
         batch.devices.push_back(std::move(row));
     }
-    co_return co_await ctx.commit(std::move(batch));
+    batch.consoles.push_back({record.domain.uuid, record.domain.name, record.instance.started_ms});
+    co_return co_await ctx.commit_for_this_boot(std::move(batch));
 }
 
 bool cancel_asked(Context& ctx, const Record& record)
@@ -207,14 +210,14 @@ Answer<Unit> begin_start(Context& ctx, Record& record, std::uint64_t id)
         op.state = rpc::OpState::running;
         batch.ops.push_back(op);
         batch.domains.push_back(domain);
-        auto written = co_await ctx.commit(std::move(batch));
+        auto written = co_await ctx.commit_for_this_boot(std::move(batch));
         if (!written)
             ctx.promised_kib.erase(record.domain.uuid);
         co_return written;
     }
     Batch refusal;
     finish_op(ctx, refusal, op, promised);
-    co_return co_await ctx.commit(std::move(refusal));
+    co_return co_await ctx.commit_for_this_boot(std::move(refusal));
 }
 
 Answer<Unit> discard(Context& ctx, Record& record, const Observation& seen)
@@ -244,7 +247,7 @@ Answer<Unit> discard(Context& ctx, Record& record, const Observation& seen)
         instance.phase = Phase::starting;
         instance.domid = -1;
         batch.instances.push_back(std::move(instance));
-        auto written = co_await ctx.commit(std::move(batch));
+        auto written = co_await ctx.commit_for_this_boot(std::move(batch));
         if (!written)
             co_return written.error();
     }
@@ -299,7 +302,7 @@ Answer<Unit> confirm(Context& ctx, Record& record)
         op.result["domid"] = instance.domid;
         finish_op(ctx, batch, std::move(op), Unit{});
     }
-    auto written = co_await ctx.commit(std::move(batch));
+    auto written = co_await ctx.commit_for_this_boot(std::move(batch));
     if (written)
         ctx.promised_kib.erase(record.domain.uuid);
     co_return written;
@@ -307,10 +310,6 @@ Answer<Unit> confirm(Context& ctx, Record& record)
 
 Answer<Unit> follow(Context& ctx, Record& record)
 {
-    if (record.instance.console_frame == 0) { // adopted: others serve it
-        record.followed = true;
-        co_return Unit{};
-    }
     Wiring wiring;
     wiring.console_frame = record.instance.console_frame;
     wiring.console_port = EventPort{record.instance.console_port};
@@ -333,7 +332,7 @@ Answer<Unit> follow(Context& ctx, Record& record)
     Batch batch;
     boost::json::object body{{"error", describe(served.error())}};
     batch.events.push_back(event_of(ctx, record, "domain.degraded", body));
-    co_return co_await ctx.commit(std::move(batch));
+    co_return co_await ctx.commit_for_this_boot(std::move(batch));
 }
 
 } // namespace zocalo::toolstack

@@ -175,6 +175,8 @@ Step step_preserved(const Situation& s)
 
 Step step_ending(const Situation& s)
 {
+    if (s.record.instance.after_end == AfterEnd::keep)
+        return {.kind = StepKind::keep};
     const bool undead = std::ranges::any_of(s.seen.strays, [](auto& d) { return !d.dying; });
     if (!s.record.released || undead || (s.seen.domain && !s.seen.domain->dying))
         return {.kind = StepKind::tear_down};
@@ -233,6 +235,8 @@ Step next_step(
         return step_running(s);
     case Phase::preserved:
         return step_preserved(s);
+    case Phase::dumping:
+        return {.kind = StepKind::dump};
     case Phase::ending:
         return step_ending(s);
     }

@@ -18,6 +18,8 @@ enum class StepKind {
     confirm,     // commit `running`
     follow,      // serve the console and the frontends of an instance found running
     record_end,  // it ended (`word`): decide and commit what follows
+    dump,        // write its core file, then go on ending
+    keep,        // set it aside under another name, so that its successor can start
     tear_down,   // destroy it and free what it used
     finish_end,  // it is gone: remove nodes, commit, perhaps start again
     fail_start,  // `failure`: give up before it ran

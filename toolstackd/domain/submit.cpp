@@ -43,11 +43,24 @@ Outcome<std::optional<OpRow>> known_op(const Context& ctx, const Request& reques
     return std::optional<OpRow>{*known};
 }
 
+// Whether what was accepted still matters after a power cut: guests and what is done to them end
+// there, definitions do not.
+bool outlives_the_host(const Batch& batch)
+{
+    for (const std::string_view verb :
+         {"start", "destroy", "shutdown", "reboot", "pause", "unpause", "repair"})
+        if (batch.ops.front().verb == verb)
+            return false;
+    return batch.domains.empty() || batch.domains.front().managed;
+}
+
 // Commits, and hands back the row with its number.
 Answer<Accepted> accept(Context& ctx, Batch batch)
 {
+    batch.durable = outlives_the_host(batch);
     const std::string key = batch.ops.front().idem_key;
     auto written = co_await ctx.db.commit(batch);
+    ctx.note(written);
     if (!written) {
         // The same request came twice at once: the first one counts.
         const OpRow* first = key.empty() ? nullptr : ctx.book.by_key(key);

@@ -32,7 +32,7 @@ tell_failure(Context& ctx, rpc::Uuid uuid, DeviceKey device, std::string why)
         {"kind", disk ? "disk" : "nic"}, {"devid", device.devid}, {"error", why}};
     Batch batch;
     batch.events.push_back(event_of(ctx, *record, "device.failed", body));
-    auto written = co_await ctx.commit(std::move(batch));
+    auto written = co_await ctx.commit_for_this_boot(std::move(batch));
     if (!written)
         log_warning("a device's failure is in this log only: " + describe(written.error()));
 }

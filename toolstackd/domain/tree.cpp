@@ -11,10 +11,9 @@ std::string number(std::uint64_t n)
     return std::to_string(n);
 }
 
-// Bytes the console's reader in dom0 may buffer, as libxl announces it.
-constexpr std::uint64_t kConsoleLimit = 1'048'576;
-
-// Builds the list; `guest_reads` and `guest_owns` are the two permissions a guest ever gets.
+// Builds the list; `guest_reads_` and `guest_owns_` are the two permissions a guest ever gets.
+// xenstored spends most of a create on our requests, so there is one a node and none more: missing
+// parents are made by writing below them, and a new node has its parent's permissions.
 class Nodes {
   public:
     explicit Nodes(DomId domid)
@@ -22,9 +21,10 @@ class Nodes {
     {
     }
     void remove(std::string path) { add(Kind::remove, std::move(path), {}, {}); }
-    void hidden(std::string path) { add(Kind::mkdir, std::move(path), {}, {"n0"}); }
+    void mkdir(std::string path) { add(Kind::mkdir, std::move(path), {}, {}); }
     void readable(std::string path) { add(Kind::mkdir, std::move(path), {}, guest_reads_); }
     void owned(std::string path) { add(Kind::mkdir, std::move(path), {}, guest_owns_); }
+    void make_readable(std::string path) { add(Kind::permit, std::move(path), {}, guest_reads_); }
     void write(std::string path, std::string value)
     {
         add(Kind::write, std::move(path), std::move(value), {});
@@ -45,14 +45,9 @@ void add_vm(
 )
 {
     const std::string vm = vm_path(uuid);
-    nodes.remove(vm);
     nodes.readable(vm);
     nodes.write(vm + "/uuid", rpc::text(uuid));
     nodes.write(vm + "/name", config.name);
-    nodes.write(vm + "/image/ostype", config.type == rpc::GuestType::pv ? "linux" : "hvm");
-    nodes.write(vm + "/image/kernel", config.kernel);
-    if (!config.ramdisk.empty())
-        nodes.write(vm + "/image/ramdisk", config.ramdisk);
     nodes.write(vm + "/image/cmdline", config.cmdline);
     nodes.write(
         vm + "/start_time",
@@ -61,11 +56,12 @@ void add_vm(
     );
 }
 
-// libxl's layout: directories a guest reads, and those few it may write.
+// libxl's layout: a tree the guest reads, and those few nodes in it that it may write. They are
+// made while all of it is the guest's (nobody is there yet to use that), then the rest is taken
+// back.
 void add_guest_directories(Nodes& nodes, const std::string& path)
 {
-    for (const char* name : {"/cpu", "/memory", "/device", "/control"})
-        nodes.readable(path + name);
+    nodes.owned(path);
     for (const char* name :
          {"/control/shutdown",
           "/control/feature-poweroff",
@@ -78,20 +74,23 @@ void add_guest_directories(Nodes& nodes, const std::string& path)
           "/feature",
           "/attr",
           "/error"})
-        nodes.owned(path + name);
+        nodes.mkdir(path + name);
+    for (const char* name : {"", "/control", "/device", "/device/suspend"})
+        nodes.make_readable(path + name);
     nodes.write(path + "/control/platform-feature-multiprocessor-suspend", "1");
     nodes.write(path + "/control/platform-feature-xs_reset_watches", "1");
 }
 
+// Bytes the console's reader in dom0 may buffer, as libxl announces it.
+constexpr std::uint64_t kConsoleLimit = 1'048'576;
+
 void add_console(Nodes& nodes, const std::string& path, const Wiring& wiring)
 {
     const std::string console = path + "/console";
-    nodes.readable(console);
     nodes.write(console + "/ring-ref", number(wiring.console_frame));
     nodes.write(console + "/port", number(wiring.console_port.value));
     nodes.write(console + "/limit", number(kConsoleLimit));
     nodes.write(console + "/type", kConsoleType);
-    nodes.write(console + "/output", "pty");
 }
 
 } // namespace
@@ -122,20 +121,17 @@ std::vector<StoreChange> domain_tree(
     const std::string path = domain_path(domid);
     const std::string libxl = "/libxl/" + number(domid.value);
     Nodes nodes(domid);
-    nodes.remove(path);
-    nodes.readable(path);
+    for (const std::string& stale : {path, libxl}) // of an earlier domain of that number
+        nodes.remove(stale);
+    add_guest_directories(nodes, path);
     add_vm(nodes, uuid, config, now_ms);
-    nodes.remove(libxl);
-    nodes.hidden(libxl);
     nodes.write(libxl + "/type", config.type == rpc::GuestType::pv ? "pv" : "pvh");
     nodes.write(libxl + "/dm-version", "qemu_xen");
     nodes.write(path + "/vm", vm_path(uuid));
     nodes.write(path + "/name", config.name);
     nodes.write(path + "/domid", number(domid.value));
-    add_guest_directories(nodes, path);
     nodes.write(path + "/memory/static-max", number(config.maxmem_mib * 1024));
     nodes.write(path + "/memory/target", number(config.memory_mib * 1024));
-    nodes.write(path + "/memory/videoram", "0");
     nodes.write(path + "/store/ring-ref", number(wiring.store_frame));
     nodes.write(path + "/store/port", number(wiring.store_port.value));
     add_console(nodes, path, wiring);
@@ -156,6 +152,21 @@ std::vector<StoreChange> tree_removal(const rpc::Uuid& uuid, DomId domid)
     nodes.remove(vm_path(uuid));
     nodes.remove("/libxl/" + number(domid.value));
     nodes.remove(domain_path(domid));
+    return nodes.take();
+}
+
+std::vector<StoreChange>
+kept_nodes(const rpc::Uuid& uuid, const rpc::Uuid& kept, DomId domid, const std::string& name)
+{
+    Nodes nodes(domid);
+    nodes.remove(vm_path(uuid));
+    nodes.readable(vm_path(kept));
+    nodes.write(vm_path(kept) + "/uuid", rpc::text(kept));
+    nodes.write(vm_path(kept) + "/name", name);
+    nodes.remove(domain_path(domid) + "/device");
+    nodes.remove(domain_path(domid) + "/console");
+    nodes.write(domain_path(domid) + "/vm", vm_path(kept));
+    nodes.write(domain_path(domid) + "/name", name);
     return nodes.take();
 }
 

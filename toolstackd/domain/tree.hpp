@@ -29,6 +29,11 @@ StoreGuard owner_guard(const rpc::Uuid& uuid, DomId domid);
 // What makes the domain disappear from xenstore, devices excepted.
 std::vector<StoreChange> tree_removal(const rpc::Uuid& uuid, DomId domid);
 
+// An ended domain that is kept as `name` with the handle `kept`: its successor gets the old uuid's
+// nodes, and nobody its console.
+std::vector<StoreChange>
+kept_nodes(const rpc::Uuid& uuid, const rpc::Uuid& kept, DomId domid, const std::string& name);
+
 std::vector<StoreChange> rename_nodes(const rpc::Uuid& uuid, DomId domid, const std::string& name);
 std::vector<StoreChange> vcpu_nodes(DomId domid, std::uint32_t online, std::uint32_t max);
 

@@ -2,6 +2,7 @@
 #include "toolstackd/domain/view.hpp"
 
 #include "toolstackd/db/columns.hpp"
+#include "toolstackd/device/others.hpp"
 #include "toolstackd/domain/refs.hpp"
 
 #include <xen/sched.h>
@@ -90,6 +91,26 @@ Answer<rpc::DomainView> foreign_detail(Context& ctx, LiveDomain live)
 {
     auto name = co_await ctx.foreign_names.of(live);
     co_return foreign_view(live, name ? *name : "");
+}
+
+// Of a domain that another toolstack made, adopted or not, xenstore knows more than we do.
+boost::asio::awaitable<void>
+add_devices(Context& ctx, rpc::DomainDetail& detail, const LiveDomain& live)
+{
+    const Record* record = ctx.book.find(live.handle);
+    const bool made_here = record != nullptr && record->instance.console_frame != 0;
+    if (made_here) {
+        const DeviceOwner owner = record->owner();
+        if (auto disks = co_await ctx.devices.disks(owner))
+            detail.disks = std::move(disks).value();
+        if (auto nics = co_await ctx.devices.nics(owner))
+            detail.nics = std::move(nics).value();
+        co_return;
+    }
+    if (auto disks = co_await disks_in_store(ctx.store, live.domid))
+        detail.disks = std::move(disks).value();
+    if (auto nics = co_await nics_in_store(ctx.store, live.domid))
+        detail.nics = std::move(nics).value();
 }
 
 } // namespace
@@ -213,14 +234,9 @@ Answer<rpc::DomainDetail> domain_detail(Context& ctx, std::string ref)
             live = row_of(*record, *all);
         detail.domain = view_of(ctx, *record, live, all ? "" : all.error().what);
         detail.config = record->domain.config;
-        const DeviceOwner owner = record->owner();
-        if (live) {
-            if (auto disks = co_await ctx.devices.disks(owner))
-                detail.disks = std::move(disks).value();
-            if (auto nics = co_await ctx.devices.nics(owner))
-                detail.nics = std::move(nics).value();
-        }
     }
+    if (live)
+        co_await add_devices(ctx, detail, *live);
     if (live && !live->dying) {
         if (auto vcpus = co_await ctx.hv.vcpus(live->domid))
             detail.vcpus = std::move(vcpus).value();

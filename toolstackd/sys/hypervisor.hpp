@@ -11,6 +11,8 @@
 #include "common/rpc/views.hpp"
 #include "toolstackd/sys/answer.hpp"
 
+#include <atomic>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -33,6 +35,15 @@ struct Wiring {
     EventPort store_port, console_port; // the domain's own port numbers
 };
 
+// A core file that is complete.
+struct CoreDump {
+    std::string path;
+    std::uint64_t bytes{}; // that it takes on the disk
+};
+
+// Set by whoever does not want the dump any more.
+using GiveUp = std::shared_ptr<std::atomic<bool>>;
+
 class Hypervisor {
   public:
     virtual ~Hypervisor() = default;
@@ -49,6 +60,12 @@ class Hypervisor {
     virtual Answer<Unit> unpause(DomId domid) = 0;
     // Until the hypercall has returned; Xen may report the domain as dying for a while after.
     virtual Answer<Unit> destroy(DomId domid) = 0;
+
+    // The domain's handle: from now on it is told apart by this uuid.
+    virtual Answer<Unit> set_handle(DomId domid, const rpc::Uuid& uuid) = 0;
+    // Writes the memory and vCPUs of a domain that has stopped to the core file `name`. Takes as
+    // long as the memory is large. A second call with the same name replaces the file.
+    virtual Answer<CoreDump> dump_core(DomId domid, std::string name, GiveUp give_up) = 0;
 
     virtual Answer<Unit> set_max_memory(DomId domid, std::uint64_t kib) = 0;
     // nullopt for `vcpu`: all of them; nullopt for a mask: leave it. Masks in xl's grammar.

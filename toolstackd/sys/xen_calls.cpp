@@ -98,7 +98,8 @@ XenCalls::~XenCalls()
 
 Outcome<std::vector<LiveDomain>> XenCalls::list()
 {
-    constexpr std::uint32_t kPage = 1024;
+    // Small: libxenctrl copies the whole room for the answer both ways, whatever is in it.
+    constexpr std::uint32_t kPage = 32;
     std::vector<LiveDomain> domains;
     std::vector<xc_domaininfo_t> page(kPage);
     std::uint32_t next = 0;
@@ -151,6 +152,15 @@ Outcome<Unit> XenCalls::destroy(DomId domid)
     while (rc != 0 && errno == EAGAIN);
     if (rc != 0)
         return xen_error("destroy", domid, errno);
+    return Unit{};
+}
+
+Outcome<Unit> XenCalls::set_handle(DomId domid, const rpc::Uuid& uuid)
+{
+    xen_domain_handle_t handle{};
+    std::copy(uuid.bytes.begin(), uuid.bytes.end(), std::begin(handle));
+    if (xc_domain_sethandle(xc_, domid.value, handle) != 0)
+        return xen_error("set the uuid of", domid, errno);
     return Unit{};
 }
 

@@ -32,6 +32,7 @@ class XenCalls {
     Outcome<Unit> unpause(DomId domid);
     // As often as Xen says EAGAIN: minutes for a large domain.
     Outcome<Unit> destroy(DomId domid);
+    Outcome<Unit> set_handle(DomId domid, const rpc::Uuid& uuid);
     Outcome<Unit> set_max_memory(DomId domid, std::uint64_t kib);
     // `first` to `last` inclusive; masks in xl's grammar.
     Outcome<Unit> set_affinity(

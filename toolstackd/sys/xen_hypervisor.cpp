@@ -14,30 +14,11 @@ constexpr auto kQuickLimit = 10s;
 constexpr auto kCreateLimit = 60s;
 constexpr auto kBuildLimit = 10min;
 constexpr auto kDestroyLimit = 30min;
+constexpr auto kDumpLimit = 60min;
 
 std::string words(DomId domid)
 {
     return "domain " + std::to_string(domid.value);
-}
-
-// What Xen needs beside the guest's own memory: shadow or HAP pages, vCPUs, grant frames.
-std::uint64_t overhead_mib(const rpc::DomainConfig& config)
-{
-    const std::uint64_t base = 2 + config.maxvcpus / 4;
-    return config.type == rpc::GuestType::pv ? base : base + 1 + config.memory_mib / 128;
-}
-
-Outcome<Unit> check_memory(XenCalls& calls, const rpc::DomainConfig& config)
-{
-    const std::uint64_t free_mib = TRY(calls.free_memory()) >> 20;
-    const std::uint64_t needed_mib = config.memory_mib + overhead_mib(config);
-    if (needed_mib <= free_mib)
-        return Unit{};
-    return Error{
-        Code::failed,
-        "not enough free memory: " + std::to_string(free_mib) + " MiB free, " +
-            std::to_string(needed_mib) + " MiB needed",
-        "stop or shrink another domain, or give dom0 less (`zl mem-set 0 …`)"};
 }
 
 // One mask for all vCPUs, or one for each.
@@ -64,7 +45,6 @@ Outcome<DomId> create_now(
     const rpc::DomainConfig& config
 )
 {
-    TRY(check_memory(calls, config));
     const DomId domid = TRY(builder.create(uuid, config));
     auto placed = pin_all(calls, domid, config);
     if (placed)
@@ -103,14 +83,16 @@ Answer<T> XenHypervisor::slow(
     return within<T>(executor_, slow_, limit, std::move(what), std::move(work));
 }
 
+// One hypercall that only reads, or sets a flag, is over in less time than a thread needs to wake
+// up: these are made where they are asked for.
 Answer<std::vector<LiveDomain>> XenHypervisor::list()
 {
-    return quick<std::vector<LiveDomain>>([c = calls_] { return c->list(); }, "listing domains");
+    co_return calls_->list();
 }
 
 Answer<LiveDomain> XenHypervisor::find(DomId domid)
 {
-    return quick<LiveDomain>([c = calls_, domid] { return c->find(domid); }, words(domid));
+    co_return calls_->find(domid);
 }
 
 Answer<DomId> XenHypervisor::create(const rpc::Uuid& uuid, const rpc::DomainConfig& config)
@@ -138,9 +120,7 @@ Answer<Unit> XenHypervisor::pause(DomId domid)
 
 Answer<Unit> XenHypervisor::unpause(DomId domid)
 {
-    return quick<Unit>(
-        [c = calls_, domid] { return c->unpause(domid); }, "unpausing " + words(domid)
-    );
+    co_return calls_->unpause(domid);
 }
 
 Answer<Unit> XenHypervisor::destroy(DomId domid)
@@ -150,6 +130,25 @@ Answer<Unit> XenHypervisor::destroy(DomId domid)
         "destroying " + words(domid),
         kDestroyLimit
     );
+}
+
+Answer<Unit> XenHypervisor::set_handle(DomId domid, const rpc::Uuid& uuid)
+{
+    return quick<Unit>(
+        [c = calls_, domid, uuid] { return c->set_handle(domid, uuid); },
+        "setting the uuid of " + words(domid)
+    );
+}
+
+Answer<CoreDump> XenHypervisor::dump_core(DomId domid, std::string name, GiveUp give_up)
+{
+    std::function<Outcome<CoreDump>()> work = [b = builder_, domid, name, give_up] {
+        return b->dump(domid, name, give_up);
+    };
+    auto dumped = co_await slow<CoreDump>(std::move(work), "dumping " + words(domid), kDumpLimit);
+    if (!dumped)
+        *give_up = true; // also when it is only late
+    co_return dumped;
 }
 
 Answer<Unit> XenHypervisor::set_max_memory(DomId domid, std::uint64_t kib)
@@ -213,10 +212,10 @@ Answer<rpc::HostView> XenHypervisor::host()
 
 Answer<std::uint64_t> XenHypervisor::free_memory_kib()
 {
-    return quick<std::uint64_t>(
-        [c = calls_]() -> Outcome<std::uint64_t> { return TRY(c->free_memory()) >> 10; },
-        "asking for the free memory"
-    );
+    auto bytes = calls_->free_memory();
+    if (!bytes)
+        co_return bytes.error();
+    co_return *bytes >> 10U;
 }
 
 Answer<std::string> XenHypervisor::dmesg(bool clear)

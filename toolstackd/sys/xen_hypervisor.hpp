@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// XenHypervisor: the Hypervisor on real Xen (or hypervisor-core): XenCalls on two pools, one for
-// what takes microseconds, one for creating, building and destroying. A call that misses its
+// XenHypervisor: the Hypervisor on real Xen (or hypervisor-core): XenCalls, directly where it is a
+// single short hypercall, else on two pools, one for what takes several of them, one for creating,
+// building and destroying. A call that misses its
 // deadline answers Code::timeout and goes on in its thread; later calls of that domain see what
 // became of it.
 #pragma once
@@ -17,11 +18,12 @@
 
 namespace zocalo::toolstack {
 
-// The domain builder (toolstackd/build), as the composition root wires it in. Both block and may
-// run on several threads at once.
+// The domain builder (toolstackd/build) and its counterpart for core files, as the composition root
+// wires them in. All block and may run on several threads at once.
 struct DomainBuilder {
     std::function<Outcome<DomId>(const rpc::Uuid&, const rpc::DomainConfig&)> create;
     std::function<Outcome<Wiring>(DomId, const rpc::DomainConfig&)> build;
+    std::function<Outcome<CoreDump>(DomId, const std::string& name, const GiveUp&)> dump;
 };
 
 class XenHypervisor final : public Hypervisor {
@@ -40,6 +42,8 @@ class XenHypervisor final : public Hypervisor {
     Answer<Unit> pause(DomId domid) override;
     Answer<Unit> unpause(DomId domid) override;
     Answer<Unit> destroy(DomId domid) override;
+    Answer<Unit> set_handle(DomId domid, const rpc::Uuid& uuid) override;
+    Answer<CoreDump> dump_core(DomId domid, std::string name, GiveUp give_up) override;
     Answer<Unit> set_max_memory(DomId domid, std::uint64_t kib) override;
     Answer<Unit> set_affinity(
         DomId domid,

@@ -141,6 +141,45 @@ TEST_F(DatabaseTest, EventNumbersAreNeverUsedAgain)
     EXPECT_EQ(run(db->commit(batch))->event_seqs, std::vector<std::uint64_t>{2});
 }
 
+TEST_F(DatabaseTest, NumbersThatAPowerCutMayHaveLostAreLeftOut)
+{
+    auto db = open();
+    ASSERT_TRUE(run(db->commit(new_domain(1, "web"))));
+    Batch boot;
+    boot.host_booted = true;
+    ASSERT_TRUE(run(db->commit(boot)));
+    const auto next = run(db->commit(new_domain(2, "mail")));
+    ASSERT_TRUE(next);
+    EXPECT_GT(next->event_seqs[0], 100'000U);
+    EXPECT_GT(next->op_ids[0], 100'000U);
+}
+
+TEST_F(DatabaseTest, OnlyADurableBatchIsCountedAsSynced)
+{
+    auto db = open();
+    Batch batch = new_domain(1, "web");
+    batch.durable = false;
+    ASSERT_TRUE(run(db->commit(batch)));
+    ASSERT_TRUE(run(db->commit(new_domain(2, "mail"))));
+    EXPECT_EQ(db->commits(), 2U);
+    EXPECT_EQ(db->synced(), 1U);
+    EXPECT_EQ(run(open()->load())->domains.size(), 2U);
+}
+
+TEST_F(DatabaseTest, EachStartIsStampedAndSoIsEachEvent)
+{
+    const std::string file = folder_ / "database.stamp";
+    auto db = open();
+    const auto first = run(db->begin_generation(file));
+    ASSERT_TRUE(first);
+    EXPECT_EQ(read_stamp(file), *first);
+    ASSERT_TRUE(run(db->commit(new_domain(1, "web"))));
+    EXPECT_EQ(read_stamp(file)->last_event, first->last_event + 1);
+    db = open();
+    EXPECT_EQ(doubt(*db->stamp(), *read_stamp(file)), "");
+    EXPECT_EQ(run(db->begin_generation(file))->generation, first->generation + 1);
+}
+
 TEST_F(DatabaseTest, ANewerSchemaIsRefusedAndLeftAsItIs)
 {
     open();

@@ -128,6 +128,38 @@ class FakeHypervisor final : public Hypervisor {
         co_return Unit{};
     }
 
+    Answer<Unit> set_handle(DomId domid, const rpc::Uuid& uuid) override
+    {
+        co_await world_.pass_time();
+        Guest* guest = world_.guest(domid);
+        if (guest == nullptr)
+            co_return no_domain();
+        for (const auto& [other, there] : world_.guests)
+            if (other != domid && there.live.handle == uuid)
+                world_.violate("two domains in Xen for one uuid");
+        guest->live.handle = uuid;
+        co_return Unit{};
+    }
+
+    Answer<CoreDump> dump_core(DomId domid, std::string name, GiveUp give_up) override
+    {
+        co_await world_.pass_time();
+        Guest* guest = world_.guest(domid);
+        if (guest == nullptr)
+            co_return no_domain();
+        if (!guest->live.shutdown)
+            world_.violate("a domain that runs was dumped");
+        if (world_.fails("dump"))
+            co_return Error{Code::failed, "no room for the core file", {}};
+        const std::int64_t end = world_.clock.now_ms() + world_.behaviour.dump_ms;
+        while (world_.clock.now_ms() < end && !*give_up)
+            co_await world_.sleep(10);
+        if (*give_up)
+            co_return Error{Code::failed, "the core file was given up", {}};
+        world_.cores.insert(name);
+        co_return CoreDump{"/dumps/" + name, 4096};
+    }
+
     Answer<Unit> set_max_memory(DomId domid, std::uint64_t kib) override
     {
         co_await world_.pass_time();

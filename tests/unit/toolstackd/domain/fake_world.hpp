@@ -49,7 +49,7 @@ struct Guest {
 // How guests of the test behave.
 struct Behaviour {
     bool connects{true}, lets_go{true}, obeys{true}, bad_kernel{};
-    std::int64_t connect_ms{20}, act_ms{20}, dying_ms{15};
+    std::int64_t connect_ms{20}, act_ms{20}, dying_ms{15}, dump_ms{0};
 };
 
 struct BackendProcess {
@@ -92,6 +92,7 @@ struct FakeWorld {
     std::map<rpc::Uuid, int> runs;   // instances that were ever unpaused
     std::map<rpc::Uuid, int> exits;  // times the guest stopped by itself
     std::set<rpc::Uuid> may_destroy; // somebody asked for it
+    std::set<std::string> cores;     // complete core files
     std::string fail_at;             // the next call of that name fails
 
     std::map<std::string, std::string> nodes;

@@ -143,6 +143,8 @@ bool Harness::try_start()
     layer = std::make_unique<DomainLayer>(
         io.get_executor(), *hv_, *store_, *devices_, *consoles_, *db, world.clock, settings
     );
+    if (!read_only.empty())
+        layer->only_read(read_only);
     const auto started = run(layer->start());
     if (died_)
         ++deaths_;

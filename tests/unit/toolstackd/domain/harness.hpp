@@ -76,6 +76,7 @@ class Harness {
     std::unique_ptr<Database> db;
     std::unique_ptr<DomainLayer> layer;
     std::string boot_id{"boot-1"};
+    std::string read_only;                 // why the next daemon's database cannot be trusted
     std::vector<std::uint64_t> event_seqs; // every one ever seen
 
   private:

@@ -82,6 +82,14 @@ void crash_web(Harness& h)
     h.settle();
 }
 
+void make_web_that(Harness& h, rpc::StopAction action)
+{
+    auto config = small_config("web");
+    config.on_crash = action;
+    h.change(create_request(config, true));
+    h.settle();
+}
+
 void attach_disk(Harness& h)
 {
     boost::json::object disk{{"target", "/images/data.img"}, {"vdev", "xvdb"}};
@@ -138,6 +146,21 @@ const Scenario kScenarios[] = {
     {"shutdown", make_web, shut_web_down, expect_stopped},
     {"reboot", make_web, reboot_web, [](Harness& h) { expect_running_once(h, 2); }},
     {"crash and restart", make_web, crash_web, [](Harness& h) { expect_running_once(h, 2); }},
+    {"crash and dump",
+     [](Harness& h) { make_web_that(h, rpc::StopAction::coredump_restart); },
+     crash_web,
+     [](Harness& h) {
+         expect_running_once(h, 2);
+         EXPECT_EQ(h.world.cores.size(), 1U);
+     }},
+    {"crash and rename",
+     [](Harness& h) { make_web_that(h, rpc::StopAction::rename_restart); },
+     crash_web,
+     [](Harness& h) {
+         expect_running_once(h, 2);
+         EXPECT_EQ(h.domains().size(), 3U); // dom0, web, and the one that was kept
+         EXPECT_EQ(h.world.guests.size(), 3U);
+     }},
     {"attach", make_web, attach_disk, [](Harness& h) { EXPECT_EQ(backends(h), 3U); }},
     {"attach ignored", make_web, attach_ignored, [](Harness& h) { EXPECT_EQ(backends(h), 2U); }},
     {"detach", make_web, detach_disk, [](Harness& h) { EXPECT_EQ(backends(h), 1U); }},

@@ -53,6 +53,20 @@ TEST_F(Lifecycle, ACreateTakesFourTransactionsAndADestroyTwo)
     EXPECT_EQ(h.db->commits() - between, 2U);
 }
 
+TEST_F(Lifecycle, OnlyWhatOutlivesTheHostWaitsForTheDisk)
+{
+    h.change(create_request(small_config("web")));
+    h.change(request("pause", "web"));
+    h.change(request("unpause", "web"));
+    h.change(request("reboot", "web"));
+    destroy("web");
+    EXPECT_EQ(h.db->synced(), 0U);
+    h.change(create_request(small_config("kept"), true));
+    EXPECT_EQ(h.db->synced(), 1U);
+    h.change(request("autostart", "kept", {{"enabled", true}}));
+    EXPECT_GE(h.db->synced(), 3U);
+}
+
 TEST_F(Lifecycle, RepairRemovesWhatIsLeftOfADomainThatIsGone)
 {
     for (const char* kind : {"zblk", "znet"})
