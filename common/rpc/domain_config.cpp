@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common/rpc/domain_config.hpp"
 
+#include "common/rpc/vlan_spec.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -207,7 +209,8 @@ std::optional<Error> check_nic(const NicConfig& n)
         return Error{
             Code::unsupported, at + "backend domains other than dom0 are not supported", {}};
     if (!n.vlan.empty())
-        return Error{Code::unsupported, at + "vlan= is not supported yet", {}};
+        if (const auto vlans = parse_vlans(n.vlan); !vlans)
+            return Error{vlans.error().code, at + vlans.error().what, vlans.error().next};
     return std::nullopt;
 }
 

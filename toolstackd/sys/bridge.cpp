@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -67,6 +68,53 @@ Outcome<Unit> set_isolated(Netlink& netlink, const Link& link, bool isolated)
     return netlink.change(request, "cannot isolate bridge port " + link.name);
 }
 
+void add_vlan(NetlinkMessage& request, std::uint16_t flags, std::uint16_t vid)
+{
+    request.add(IFLA_BRIDGE_VLAN_INFO, bridge_vlan_info{flags, vid});
+}
+
+// A bridge that does not filter would pass every frame, tagged or not.
+Outcome<Unit> need_filtering(const Link& bridge)
+{
+    if (bridge.filters_vlans)
+        return Unit{};
+    return Error{
+        Code::conflict,
+        "bridge " + bridge.name + " does not filter VLANs, but vlan= is given",
+        "ip link set " + bridge.name + " type bridge vlan_filtering 1"};
+}
+
+// Those that are listed, and no other: the bridge put the port into its default one.
+Outcome<Unit>
+set_vlans(Netlink& netlink, const Link& link, const std::vector<rpc::VlanRange>& vlans)
+{
+    const std::string what = "cannot set the VLANs of " + link.name;
+    NetlinkMessage none{RTM_DELLINK, 0, about(link.index, 0, 0, AF_BRIDGE)};
+    const auto all = none.begin_nest(IFLA_AF_SPEC);
+    add_vlan(none, BRIDGE_VLAN_INFO_RANGE_BEGIN, 1);
+    add_vlan(none, BRIDGE_VLAN_INFO_RANGE_END, 4094);
+    none.end_nest(all);
+    TRY(netlink.change(none, what));
+    for (const rpc::VlanRange& range : vlans) {
+        const unsigned kind = (range.pvid ? BRIDGE_VLAN_INFO_PVID : 0u) |
+                              (range.untagged ? BRIDGE_VLAN_INFO_UNTAGGED : 0u);
+        const auto flags = [kind](unsigned more) {
+            return static_cast<std::uint16_t>(kind | more);
+        };
+        NetlinkMessage request{RTM_SETLINK, 0, about(link.index, 0, 0, AF_BRIDGE)};
+        const auto nest = request.begin_nest(IFLA_AF_SPEC);
+        if (range.first == range.last) {
+            add_vlan(request, flags(0), range.first);
+        } else {
+            add_vlan(request, flags(BRIDGE_VLAN_INFO_RANGE_BEGIN), range.first);
+            add_vlan(request, flags(BRIDGE_VLAN_INFO_RANGE_END), range.last);
+        }
+        request.end_nest(nest);
+        TRY(netlink.change(request, what));
+    }
+    return Unit{};
+}
+
 } // namespace
 
 Outcome<std::vector<Link>> list_bridges(Netlink& netlink)
@@ -102,6 +150,8 @@ Outcome<std::uint32_t> attach_port(Netlink& netlink, const BridgePort& port)
     const Link bridge = TRY(find_bridge(netlink, port.bridge));
     const Link link = TRY(need_link(netlink, port.link));
     const std::uint32_t mtu = port.mtu.value_or(bridge.mtu);
+    if (!port.vlans.empty())
+        TRY(need_filtering(bridge));
 
     TRY(without_own_ipv6(netlink, link));
     NetlinkMessage address{RTM_SETLINK, 0, about(link.index)};
@@ -114,6 +164,8 @@ Outcome<std::uint32_t> attach_port(Netlink& netlink, const BridgePort& port)
     NetlinkMessage enslave{RTM_SETLINK, 0, about(link.index)};
     enslave.add(IFLA_MASTER, bridge.index);
     TRY(netlink.change(enslave, "cannot add " + link.name + " to bridge " + bridge.name));
+    if (!port.vlans.empty())
+        TRY(set_vlans(netlink, link, port.vlans));
     if (port.isolated)
         TRY(set_isolated(netlink, link, true));
 

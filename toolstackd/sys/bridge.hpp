@@ -4,6 +4,7 @@
 // bridge name.
 #pragma once
 
+#include "common/rpc/vlan_spec.hpp"
 #include "toolstackd/sys/link.hpp"
 
 #include <cstdint>
@@ -19,10 +20,11 @@ namespace zocalo::toolstack {
 constexpr MacAddress kPortMac{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 struct BridgePort {
-    std::string link;                 // the tap's name
-    std::string bridge;               // the bridge's name
-    std::optional<std::uint32_t> mtu; // the bridge's own if not set
-    bool isolated{};                  // no frames to and from other isolated ports of this bridge
+    std::string link;                  // the tap's name
+    std::string bridge;                // the bridge's name
+    std::optional<std::uint32_t> mtu;  // the bridge's own if not set
+    std::vector<rpc::VlanRange> vlans; // those it takes part in; empty: as the bridge makes ports
+    bool isolated{};                   // no frames to and from other isolated ports of this bridge
 };
 
 Outcome<std::vector<Link>> list_bridges(Netlink& netlink);
@@ -32,9 +34,9 @@ Outcome<Link> find_bridge(Netlink& netlink, std::string_view name);
 
 Outcome<std::vector<Link>> list_ports(Netlink& netlink, std::string_view bridge);
 
-// Sets address and MTU, enslaves, isolates and brings the link up, in this order, so that no frame
-// passes a half-configured port. Answers the MTU in use. Safe to repeat. On an error the link stays
-// as far as it got: the caller closes the tap, which removes it.
+// Sets address and MTU, enslaves, sets the VLANs, isolates and brings the link up, in this order,
+// so that no frame passes a half-configured port. Answers the MTU in use. Safe to repeat. On an
+// error the link stays as far as it got: the caller closes the tap, which removes it.
 Outcome<std::uint32_t> attach_port(Netlink& netlink, const BridgePort& port);
 
 } // namespace zocalo::toolstack

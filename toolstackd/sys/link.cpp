@@ -25,8 +25,13 @@ std::optional<Link> parse_link(std::span<const std::byte> payload)
     link.mac = attributes.get<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
     link.up = (info.ifi_flags & IFF_UP) != 0;
     link.running = (info.ifi_flags & IFF_RUNNING) != 0;
-    if (const auto nested = attributes.find(IFLA_LINKINFO))
-        link.kind = Attributes{*nested}.string(IFLA_INFO_KIND);
+    if (const auto nested = attributes.find(IFLA_LINKINFO)) {
+        const Attributes facts{*nested};
+        link.kind = facts.string(IFLA_INFO_KIND);
+        if (const auto data = facts.find(IFLA_INFO_DATA); data && link.kind == "bridge")
+            link.filters_vlans =
+                Attributes{*data}.get<std::uint8_t>(IFLA_BR_VLAN_FILTERING).value_or(0) != 0;
+    }
     return link;
 }
 

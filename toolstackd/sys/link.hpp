@@ -24,8 +24,9 @@ struct Link {
     int master{};     // index of the bridge or bond it belongs to; 0 if none
     std::uint32_t mtu{};
     MacAddress mac{};
-    bool up{};      // administratively
-    bool running{}; // up and with carrier
+    bool up{};            // administratively
+    bool running{};       // up and with carrier
+    bool filters_vlans{}; // of a bridge
 };
 
 // Every link whose name starts with `prefix`, in the order of their indices.

@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <map>
 
 namespace zocalo::toolstack {
@@ -103,6 +105,56 @@ TEST_F(Bridge, OnlyTheIsolatedPortIsIsolated)
     }));
     EXPECT_EQ(flags["vif1.0"], 1);
     EXPECT_EQ(flags["vif2.0"], 0);
+}
+
+TEST_F(Bridge, APortTakesPartInItsVlansOnly)
+{
+    make_link("br0", "bridge");
+    const Tap tap = make_tap("vif1.0");
+    BridgePort port;
+    port.link = "vif1.0";
+    port.bridge = "br0";
+    port.vlans = *rpc::parse_vlans("10p/20/30-32");
+    const auto unfiltered = attach_port(*netlink_, port);
+    ASSERT_FALSE(unfiltered);
+    EXPECT_THAT(unfiltered.error().next, HasSubstr("vlan_filtering 1"));
+
+    NetlinkMessage filter{RTM_NEWLINK, 0, ifinfomsg{}};
+    filter.add_string(IFLA_IFNAME, "br0");
+    const auto facts = filter.begin_nest(IFLA_LINKINFO);
+    filter.add_string(IFLA_INFO_KIND, "bridge");
+    const auto data = filter.begin_nest(IFLA_INFO_DATA);
+    filter.add(IFLA_BR_VLAN_FILTERING, std::uint8_t{1});
+    filter.end_nest(data);
+    filter.end_nest(facts);
+    ASSERT_TRUE(netlink_->change(filter, "cannot filter"));
+    const auto attached = attach_port(*netlink_, port);
+    ASSERT_TRUE(attached) << describe(attached.error());
+
+    // As the kernel lists them: one entry a VLAN.
+    std::map<std::uint16_t, std::uint16_t> vlans;
+    ifinfomsg all{};
+    all.ifi_family = AF_BRIDGE;
+    NetlinkMessage request{RTM_GETLINK, NLM_F_DUMP, all};
+    request.add(IFLA_EXT_MASK, std::uint32_t{RTEXT_FILTER_BRVLAN});
+    const int index = (*find_link(*netlink_, "vif1.0"))->index;
+    ASSERT_TRUE(netlink_->dump(request, RTM_NEWLINK, "cannot list", [&](auto payload) {
+        ifinfomsg info;
+        std::memcpy(&info, payload.data(), sizeof info);
+        const auto nested = Attributes{payload.subspan(sizeof info)}.find(IFLA_AF_SPEC);
+        if (info.ifi_index != index || !nested)
+            return;
+        constexpr std::size_t kEntry = NLA_HDRLEN + sizeof(bridge_vlan_info);
+        for (auto rest = *nested; rest.size() >= kEntry; rest = rest.subspan(kEntry)) {
+            bridge_vlan_info vlan;
+            std::memcpy(&vlan, rest.data() + NLA_HDRLEN, sizeof vlan);
+            vlans[vlan.vid] = vlan.flags;
+        }
+    }));
+    ASSERT_EQ(vlans.size(), 5u);
+    EXPECT_EQ(vlans[10], BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+    for (const std::uint16_t vid : {20, 30, 31, 32})
+        EXPECT_EQ(vlans[vid], 0) << vid;
 }
 
 TEST_F(Bridge, ImpossibleMtuIsRefusedInTheKernelsWords)
