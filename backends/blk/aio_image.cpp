@@ -4,6 +4,7 @@
 #include "backends/blk/medium.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <libaio.h>
 
@@ -32,8 +33,8 @@ struct Slot {
 } // namespace
 
 struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
-    State(asio::io_context& io, UniqueFd file_, std::size_t depth)
-        : file{std::move(file_)}, event{io}, retry{io}, slots(depth)
+    State(asio::io_context& io_, backend::Worker& worker_, UniqueFd file_, std::size_t depth)
+        : io{io_}, worker{worker_}, file{std::move(file_)}, event{io_}, retry{io_}, slots(depth)
     {
         for (Slot& slot : slots)
             unused.push_back(&slot);
@@ -52,6 +53,8 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
             ::io_destroy(mine);
     }
 
+    asio::io_context& io;
+    backend::Worker& worker;
     UniqueFd file;
     Medium medium;
     bool read_only = false;
@@ -81,6 +84,23 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
         ::io_set_eventfd(&slot.control, event.native_handle());
         slot.control.data = &slot;
         prepared.push_back(&slot.control);
+    }
+
+    // Beside the data path: it blocks. The state, and with it the file, lives until it is done.
+    void discard(Slot& slot)
+    {
+        worker.run([self = shared_from_this(), &slot] {
+            const Transfer& t = slot.transfer;
+            const bool secure = t.direction == Direction::secure_discard;
+            const int error =
+                blk::discard(self->file.get(), self->medium, t.offset, t.length, secure);
+            asio::post(self->io, [self, &slot, error] {
+                if (self->closed)
+                    return;
+                self->finish(slot, error);
+                self->announce();
+            });
+        });
     }
 
     void push_prepared()
@@ -182,13 +202,13 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
 };
 
 Outcome<std::unique_ptr<AioImage>>
-AioImage::create(asio::io_context& io, UniqueFd file, const Wanted& wanted)
+AioImage::create(asio::io_context& io, backend::Worker& worker, UniqueFd file, const Wanted& wanted)
 {
     Medium medium = TRY(examine(file.get(), wanted.sector_size));
     if (!wanted.read_only && !medium.writable)
         return Error{
             Code::denied, "the image is open for reading only, but the disk is writable", {}};
-    auto state = std::make_shared<State>(io, std::move(file), wanted.depth);
+    auto state = std::make_shared<State>(io, worker, std::move(file), wanted.depth);
     state->medium = std::move(medium);
     state->read_only = wanted.read_only;
     if (const int error = ::io_setup(static_cast<int>(wanted.depth), &state->context); error < 0)
@@ -227,6 +247,19 @@ std::uint32_t AioImage::physical_block() const
 {
     return state_->medium.physical_block;
 }
+std::uint32_t AioImage::discard_granularity() const
+{
+    return state_->medium.discard_granularity;
+}
+bool AioImage::discards_securely() const
+{
+    return state_->medium.discards_securely;
+}
+void AioImage::measure()
+{
+    if (const auto bytes = size_of(state_->file.get()))
+        state_->medium.bytes = *bytes;
+}
 std::size_t AioImage::room() const
 {
     return state_->unused.size();
@@ -242,7 +275,10 @@ void AioImage::submit(const Transfer& transfer)
     state_->unused.pop_back();
     slot.transfer = transfer;
     slot.done = 0;
-    state_->prepare(slot);
+    if (transfer.direction == Direction::discard || transfer.direction == Direction::secure_discard)
+        state_->discard(slot);
+    else
+        state_->prepare(slot);
 }
 
 void AioImage::kick()

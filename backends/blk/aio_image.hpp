@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backends/blk/image.hpp"
+#include "backends/common/worker.hpp"
 #include "common/error/error.hpp"
 #include "common/posix/unique_fd.hpp"
 
@@ -26,13 +27,18 @@ class AioImage final : public Image {
     // Takes over the open image. Errors: not a file or block device, smaller than one sector,
     // opened read-only while writes are wanted. A medium whose direct I/O needs larger transfers
     // than `sector_size`, or that has none, is served through the page cache, and `note()` says so.
-    static Outcome<std::unique_ptr<AioImage>>
-    create(boost::asio::io_context& io, UniqueFd file, const Wanted& wanted);
+    // Discards block: they run on `worker`, which outlives the image.
+    static Outcome<std::unique_ptr<AioImage>> create(
+        boost::asio::io_context& io, backend::Worker& worker, UniqueFd file, const Wanted& wanted
+    );
     ~AioImage() override;
 
     std::uint64_t sectors() const override;
     bool writable() const override;
     std::uint32_t physical_block() const override;
+    std::uint32_t discard_granularity() const override;
+    bool discards_securely() const override;
+    void measure() override;
     std::size_t room() const override;
     void submit(const Transfer& transfer) override;
     void kick() override;

@@ -20,49 +20,93 @@ namespace {
 // twice.
 constexpr std::size_t kBufferBytes = std::size_t{8} << 20;
 
+// Pages of one queue that stay mapped, as many as Linux's backend keeps, and for how long unused.
+constexpr std::size_t kPersistentGrants = 1056;
+constexpr std::chrono::seconds kGrantTimeout{60};
+// How often that is looked at, and how many go at a time: an unmapping is a system call each.
+constexpr std::chrono::seconds kGrantCheck{20};
+constexpr std::size_t kGrantsPerCheck = 256;
+
 std::string number(std::uint64_t value)
 {
     return std::to_string(value);
 }
 
+std::uint64_t whole_sectors(const Image& image, const Limits& limits)
+{
+    const std::uint64_t per_block = limits.sector_size / kSectorBytes;
+    return image.sectors() / per_block * per_block;
+}
+
+RingIdentity identify(const backend::Connect& request, std::size_t index, std::uint32_t slots)
+{
+    const backend::Queue& queue = request.queues[index];
+    RingIdentity identity{
+        request.frontend.value,
+        queue.ports[0].value,
+        static_cast<std::uint32_t>(request.abi),
+        static_cast<std::uint32_t>(queue.refs.size()),
+        slots,
+        {}};
+    for (std::size_t i = 0; i < queue.refs.size(); ++i)
+        identity.refs[i] = queue.refs[i].value;
+    return identity;
+}
+
 } // namespace
 
 Outcome<std::shared_ptr<Device>> Device::create(
-    const Surroundings& surroundings, backend::AddDisk disk, std::unique_ptr<Image> image
+    const Surroundings& surroundings,
+    backend::AddDisk disk,
+    std::unique_ptr<Image> image,
+    Journal journal
 )
 {
     if (disk.sector_size != 512 && disk.sector_size != 4096)
         return Error{Code::usage, "a disk's sector size is 512 or 4096", {}};
     auto buffers = TRY(BufferPool::create(kBufferBytes));
-    std::shared_ptr<Device> device{new Device{surroundings, std::move(disk), std::move(buffers)}};
+    std::shared_ptr<Device> device{
+        new Device{surroundings, std::move(disk), std::move(buffers), std::move(journal)}};
     device->image_ = std::move(image);
-    const std::uint64_t per_block = device->disk_.sector_size / kSectorBytes;
-    device->limits_ = Limits{
-        device->image_->sectors() / per_block * per_block,
-        device->disk_.sector_size,
-        device->disk_.read_only || !device->image_->writable()};
+    Limits& limits = device->limits_;
+    limits.sector_size = device->disk_.sector_size;
+    limits.sectors = whole_sectors(*device->image_, limits);
+    limits.read_only = device->disk_.read_only || !device->image_->writable();
+    limits.discard =
+        device->disk_.discard && !limits.read_only && device->image_->discard_granularity() != 0;
+    limits.secure_discard = limits.discard && device->image_->discards_securely();
     device->image_->on_completed([raw = device.get()](std::span<const Completion> completions) {
         raw->completed(completions);
     });
     return device;
 }
 
-Device::Device(const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers)
-    : surroundings_{surroundings}, disk_{std::move(disk)}, buffers_{std::move(buffers)}
+Device::Device(
+    const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers, Journal journal
+)
+    : surroundings_{surroundings}, disk_{std::move(disk)}, buffers_{std::move(buffers)},
+      journal_{std::move(journal)}, grants_timer_{surroundings.io}, rate_timer_{surroundings.io}
 {
 }
 
 backend::Ready Device::ready() const
 {
-    return {
-        disk_.device,
-        {{"feature-flush-cache", "1"},
-         {"feature-barrier", "0"},
-         {"feature-discard", "0"},
-         {"feature-persistent", "0"},
-         {"feature-max-indirect-segments", number(kMaxSegments)},
-         {"max-ring-page-order", number(std::bit_width(backend::kMaxRefsPerQueue) - 1)}},
-        connected_nodes()};
+    std::vector<backend::Node> features{
+        {"feature-flush-cache", "1"},
+        {"feature-barrier", "0"},
+        {"feature-discard", limits_.discard ? "1" : "0"},
+        {"feature-persistent", "1"},
+        {"feature-max-indirect-segments", number(kMaxSegments)},
+        {"multi-queue-max-queues", number(kMaxQueues)},
+        {"max-ring-page-order", number(std::bit_width(backend::kMaxRefsPerQueue) - 1)}};
+    if (limits_.discard) {
+        const std::uint32_t granularity =
+            std::max(image_->discard_granularity(), limits_.sector_size);
+        features.push_back({"discard-granularity", number(granularity)});
+        features.push_back({"discard-alignment", "0"});
+        features.push_back({"discard-secure", limits_.secure_discard ? "1" : "0"});
+    }
+    return {disk_.device, std::move(features), connected_nodes()};
 }
 
 std::vector<backend::Node> Device::connected_nodes() const
@@ -84,7 +128,18 @@ backend::Device Device::describe() const
 
 backend::Stats Device::stats() const
 {
-    return {disk_.device, counters_.list()};
+    backend::Stats stats{disk_.device, counters_.list()};
+    std::uint64_t in_flight = 0;
+    std::uint64_t mapped = 0;
+    for (const Line& line : lines_) {
+        in_flight += line.queue ? line.queue->in_flight() : 0;
+        mapped += line.pool ? line.pool->mapped() : 0;
+    }
+    stats.counters.push_back({"queues", lines_.size()});
+    stats.counters.push_back({"in_flight", in_flight});
+    stats.counters.push_back({"persistent_grants", mapped});
+    stats.counters.push_back({"buffer_pages", buffers_.pages_in_use()});
+    return stats;
 }
 
 Outcome<Unit> Device::connect(const backend::Connect& request)
@@ -103,7 +158,9 @@ Outcome<Unit> Device::connect(const backend::Connect& request)
         }
     }
     state_ = DeviceState::connected;
-    ++counters_.connects;
+    ++(request.resume ? counters_.resumes : counters_.connects);
+    if (request.has(backend::Feature::persistent))
+        drop_unused_grants();
     // Requests may lie there already, their event spent before the port was bound.
     for (std::size_t i = 0; i < lines_.size(); ++i)
         serve_later(i);
@@ -121,23 +178,55 @@ Outcome<Unit> Device::open_line(const backend::Connect& request, std::size_t ind
     auto ring = xen::BackRing::attach(line.pages.bytes(), how.slot);
     if (!ring)
         return Error{Code::failed, "the ring's pages hold no request", {}};
+    const RingIdentity identity = identify(request, index, ring->slots());
+    const JournalLine journal = journal_.line(index);
+    std::vector<std::uint16_t> open;
+    if (request.resume)
+        open = TRY(resume(journal, identity, *ring));
+    else
+        JournalLine{journal}.begin(identity);
+    if (request.has(backend::Feature::persistent))
+        line.pool =
+            std::make_unique<GrantPool>(surroundings_.grants, request.frontend, kPersistentGrants);
     line.queue.emplace(
         QueueParts{
             surroundings_.grants,
             *image_,
             buffers_,
             counters_,
+            journal,
             limits_,
+            rate_,
             request.frontend,
-            static_cast<std::uint16_t>(index)},
+            static_cast<std::uint16_t>(index),
+            line.pool.get()},
         *ring,
         how
     );
+    if (request.resume)
+        line.queue->repeat(open);
     line.port = TRY(surroundings_.pump.bind(request.frontend, wire.ports[0], [this, index] {
         ++counters_.events;
         serve(index);
     }));
     return Unit{};
+}
+
+Outcome<std::vector<std::uint16_t>>
+Device::resume(JournalLine journal, const RingIdentity& identity, xen::BackRing& ring)
+{
+    // The process before died before it had begun: nothing was answered, all requests lie there.
+    if (!journal.in_use() && ring.shown() == 0) {
+        journal.begin(identity);
+        return std::vector<std::uint16_t>{};
+    }
+    auto found = journal.recover(identity, ring.shown());
+    if (!found || !ring.resume(found->taken, found->answered))
+        return Error{
+            Code::failed,
+            disk_.label + ": what the process before left does not fit the guest's ring",
+            "the guest sees the disk close; attach it again"};
+    return std::move(found->slots);
 }
 
 void Device::serve(std::size_t index)
@@ -147,11 +236,48 @@ void Device::serve(std::size_t index)
     Line& line = lines_[index];
     const Queue::Served served = line.queue->serve();
     line.starved = served == Queue::Served::starved;
+    line.limited = served == Queue::Served::limited;
     notify(line);
+    if (line.limited)
+        wait_for_rate();
     if (served == Queue::Served::again)
         serve_later(index);
     else if (served == Queue::Served::broken)
         stop("the guest's ring claims more requests than it can hold");
+}
+
+void Device::measure()
+{
+    image_->measure();
+    const std::uint64_t sectors = whole_sectors(*image_, limits_);
+    if (sectors == limits_.sectors)
+        return;
+    limits_.sectors = sectors; // requests beyond a smaller end are refused from now on
+    surroundings_.tell(backend::DeviceChanged{disk_.device, connected_nodes()});
+}
+
+void Device::set_rate(const backend::SetLimits& limits)
+{
+    const auto now = backend::TokenBucket::Clock::now();
+    rate_ = {
+        {limits.bytes_per_second, limits.bytes_burst, now},
+        {limits.operations_per_second, limits.operations_burst, now}};
+    for (std::size_t i = 0; i < lines_.size(); ++i)
+        if (lines_[i].limited)
+            serve_later(i);
+}
+
+void Device::wait_for_rate()
+{
+    rate_timer_.expires_after(rate_.wait());
+    rate_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+        const std::shared_ptr<Device> self = weak.lock();
+        if (ec || !self)
+            return;
+        for (std::size_t i = 0; i < self->lines_.size(); ++i)
+            if (self->lines_[i].limited)
+                self->serve_later(i);
+    });
 }
 
 // Through the event loop: a busy disk must not keep the others and the daemon waiting.
@@ -210,11 +336,19 @@ void Device::disconnect(std::function<void()> done)
     finish_drain();
 }
 
+void Device::leave(std::function<void()> done)
+{
+    leaving_ = true;
+    disconnect(std::move(done));
+}
+
 void Device::finish_drain()
 {
     for (const Line& line : lines_)
         if (line.queue && line.queue->in_flight() != 0)
             return;
+    for (std::size_t i = 0; i < lines_.size() && !leaving_; ++i)
+        journal_.line(i).end();
     close_lines();
     state_ = DeviceState::idle;
     // Not from here: the caller may forget this device, whose image is calling us.
@@ -224,9 +358,26 @@ void Device::finish_drain()
         });
 }
 
+// Goes on for as long as the connection lasts.
+void Device::drop_unused_grants()
+{
+    grants_timer_.expires_after(kGrantCheck);
+    grants_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+        const std::shared_ptr<Device> self = weak.lock();
+        if (ec || !self || self->lines_.empty())
+            return;
+        const auto unused_since = GrantPool::Clock::now() - kGrantTimeout;
+        for (Line& line : self->lines_)
+            line.pool->drop_unused(unused_since, kGrantsPerCheck);
+        self->drop_unused_grants();
+    });
+}
+
 void Device::close_lines()
 {
     ++generation_;
+    grants_timer_.cancel();
+    rate_timer_.cancel();
     for (Line& line : lines_) {
         if (line.port != EventPort{})
             surroundings_.pump.unbind(line.port);

@@ -6,12 +6,15 @@
 
 #include "backends/blk/counters.hpp"
 #include "backends/blk/image.hpp"
+#include "backends/blk/journal.hpp"
 #include "backends/blk/queue.hpp"
 #include "backends/common/event_pump.hpp"
+#include "backends/common/worker.hpp"
 #include "common/backend-ctl/messages.hpp"
 #include "common/xen-sys/grant_table.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <memory>
@@ -21,10 +24,6 @@
 
 namespace zocalo::blk {
 
-// Queues a frontend may open; more than one is not advertised before they have threads of their
-// own.
-inline constexpr std::size_t kMaxQueues = 4;
-
 class Device : public std::enable_shared_from_this<Device> {
   public:
     // What all disks of a process share; outlives them.
@@ -32,33 +31,53 @@ class Device : public std::enable_shared_from_this<Device> {
         boost::asio::io_context& io;
         backend::EventPump& pump;
         xen::GrantTable& grants;
+        backend::Worker& worker;
         std::function<void(backend::Event)> tell;
     };
 
-    static Outcome<std::shared_ptr<Device>>
-    create(const Surroundings& surroundings, backend::AddDisk disk, std::unique_ptr<Image> image);
+    static Outcome<std::shared_ptr<Device>> create(
+        const Surroundings& surroundings,
+        backend::AddDisk disk,
+        std::unique_ptr<Image> image,
+        Journal journal
+    );
 
     backend::Ready ready() const;
     backend::Device describe() const;
     backend::Stats stats() const;
 
-    // Maps the rings and serves. On an error nothing is mapped.
+    // Looks at the image's size again; tells toolstackd when it is another one.
+    void measure();
+
+    // From now on; a debt made before is forgotten.
+    void set_rate(const backend::SetLimits& limits);
+
+    // Maps the rings and serves; with `resume`, from where the journal says the process before
+    // stopped. On an error nothing is mapped.
     Outcome<Unit> connect(const backend::Connect& request);
     // Finishes what is in flight, unmaps, then has the event loop call `done`.
     void disconnect(std::function<void()> done);
+    // As disconnect(), but the next process may resume: for one that is told to end.
+    void leave(std::function<void()> done);
 
   private:
     // One queue, its pages and its port; the queue goes before the pages.
     struct Line {
         xen::GrantMapping pages;
+        std::unique_ptr<GrantPool> pool;
         std::optional<Queue> queue;
         EventPort port;
         bool starved = false;
+        bool limited = false;
         bool posted = false; // a further turn is in the event loop
     };
 
-    Device(const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers);
+    Device(
+        const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers, Journal journal
+    );
     Outcome<Unit> open_line(const backend::Connect& request, std::size_t index);
+    Outcome<std::vector<std::uint16_t>>
+    resume(JournalLine journal, const RingIdentity& identity, xen::BackRing& ring);
     void serve(std::size_t index);
     void serve_later(std::size_t index);
     void completed(std::span<const Completion> completions);
@@ -66,18 +85,25 @@ class Device : public std::enable_shared_from_this<Device> {
     void stop(const std::string& reason);
     void finish_drain();
     void close_lines();
+    void drop_unused_grants();
+    void wait_for_rate();
     std::vector<backend::Node> connected_nodes() const;
 
     Surroundings surroundings_;
     backend::AddDisk disk_;
     std::unique_ptr<Image> image_;
     BufferPool buffers_;
+    Journal journal_;
     Counters counters_;
     Limits limits_;
     backend::DeviceState state_ = backend::DeviceState::idle;
     DomId frontend_{};
     std::vector<Line> lines_;
     std::vector<std::function<void()>> waiting_for_drain_;
+    bool leaving_ = false;
+    backend::RateLimit rate_;
+    boost::asio::steady_timer grants_timer_;
+    boost::asio::steady_timer rate_timer_;
     std::uint32_t generation_ = 0; // of the connection: a posted turn of an old one does nothing
 };
 

@@ -44,8 +44,9 @@ void DiskService::carry_out(backend::AddDisk& request, Fds& fds, const backend::
 
 Outcome<backend::Ready> DiskService::add(const backend::AddDisk& request, Fds& fds)
 {
-    if (fds.size() != 1)
-        return Error{Code::usage, "a disk comes with exactly one descriptor, its image", {}};
+    if (fds.empty() || fds.size() > 2)
+        return Error{
+            Code::usage, "a disk comes with its image and its journal, and nothing else", {}};
     if (devices_.contains(request.device))
         return Error{Code::conflict, "the disk is here already", "remove it first"};
     if (devices_.size() >= backend::kMaxDevices)
@@ -53,10 +54,12 @@ Outcome<backend::Ready> DiskService::add(const backend::AddDisk& request, Fds& f
     AioImage::Wanted wanted;
     wanted.read_only = request.read_only || request.cdrom;
     wanted.sector_size = request.sector_size;
-    auto image = TRY(AioImage::create(surroundings_.io, std::move(fds[0]), wanted));
+    auto image =
+        TRY(AioImage::create(surroundings_.io, surroundings_.worker, std::move(fds[0]), wanted));
     if (!image->note().empty())
         backend::log(backend::Level::warning, request.label + ": " + image->note());
-    auto device = TRY(Device::create(surroundings_, request, std::move(image)));
+    Journal journal = TRY(Journal::open(fds.size() == 2 ? std::move(fds[1]) : UniqueFd{}));
+    auto device = TRY(Device::create(surroundings_, request, std::move(image), std::move(journal)));
     devices_[request.device] = device;
     return device->ready();
 }
@@ -109,12 +112,23 @@ void DiskService::carry_out(backend::GetStats& request, Fds&, const backend::Rep
 
 void DiskService::carry_out(backend::Shutdown&, Fds&, const backend::Reply& reply)
 {
-    close_all([reply] { reply(backend::Done{}); });
+    end_all(&Device::disconnect, [reply] { reply(backend::Done{}); });
 }
 
-void DiskService::carry_out(backend::SetLimits&, Fds&, const backend::Reply& reply)
+void DiskService::carry_out(backend::SetLimits& request, Fds&, const backend::Reply& reply)
 {
-    reply(backend::Failed{"this backend has no rate limits", {}});
+    if (const auto device = find(request.device, reply)) {
+        device->set_rate(request);
+        reply(backend::Done{});
+    }
+}
+
+void DiskService::carry_out(backend::MeasureDisk& request, Fds&, const backend::Reply& reply)
+{
+    if (const auto device = find(request.device, reply)) {
+        device->measure();
+        reply(backend::Done{});
+    }
 }
 
 void DiskService::carry_out(backend::Hello&, Fds&, const backend::Reply& reply)
@@ -127,14 +141,19 @@ void DiskService::carry_out(backend::AddNic&, Fds&, const backend::Reply& reply)
     reply(backend::Failed{"this is the disk backend; network cards have one of their own", {}});
 }
 
-void DiskService::close_all(std::function<void()> done)
+void DiskService::leave_all(std::function<void()> done)
+{
+    end_all(&Device::leave, std::move(done));
+}
+
+void DiskService::end_all(End how, std::function<void()> done)
 {
     if (devices_.empty())
         return done();
     auto left = std::make_shared<std::size_t>(devices_.size());
     const auto devices = devices_; // disconnect() may call back at once
     for (const auto& [id, device] : devices) {
-        device->disconnect([this, left, done, gone = id] {
+        ((*device).*how)([this, left, done, gone = id] {
             devices_.erase(gone);
             if (--*left == 0)
                 done();

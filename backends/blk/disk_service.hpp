@@ -17,8 +17,8 @@ class DiskService final : public backend::Service {
 
     void handle(backend::Request request, std::vector<UniqueFd> fds, backend::Reply reply) override;
 
-    // Drains and forgets every disk, then calls `done`.
-    void close_all(std::function<void()> done);
+    // Drains every disk, then calls `done`. The next process may go on with their guests.
+    void leave_all(std::function<void()> done);
 
   private:
     using Fds = std::vector<UniqueFd>;
@@ -30,10 +30,13 @@ class DiskService final : public backend::Service {
     void carry_out(backend::RemoveDevice& request, Fds&, const backend::Reply& reply);
     void carry_out(backend::ListDevices&, Fds&, const backend::Reply& reply);
     void carry_out(backend::GetStats& request, Fds&, const backend::Reply& reply);
-    void carry_out(backend::SetLimits&, Fds&, const backend::Reply& reply);
+    void carry_out(backend::SetLimits& request, Fds&, const backend::Reply& reply);
+    void carry_out(backend::MeasureDisk& request, Fds&, const backend::Reply& reply);
     void carry_out(backend::Shutdown&, Fds&, const backend::Reply& reply);
 
     Outcome<backend::Ready> add(const backend::AddDisk& request, Fds& fds);
+    using End = void (Device::*)(std::function<void()>);
+    void end_all(End how, std::function<void()> done);
     // Null after a Failed was sent.
     std::shared_ptr<Device> find(backend::DeviceId id, const backend::Reply& reply);
 

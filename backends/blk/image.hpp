@@ -11,13 +11,14 @@
 
 namespace zocalo::blk {
 
-enum class Direction : std::uint8_t { read, write, flush };
+enum class Direction : std::uint8_t { read, write, flush, discard, secure_discard };
 
 struct Transfer {
     std::uint32_t tag{}; // the caller's; comes back with the completion
     Direction direction{};
     std::uint64_t offset{};    // bytes
-    std::span<std::byte> data; // page-aligned; stays valid until completed; empty for a flush
+    std::span<std::byte> data; // page-aligned; stays valid until completed; of a read or write
+    std::uint64_t length{};    // bytes of a discard
 };
 
 struct Completion {
@@ -36,6 +37,12 @@ class Image {
     virtual bool writable() const = 0;
     // Bytes of the medium's own block, for `physical-sector-size`.
     virtual std::uint32_t physical_block() const = 0;
+
+    // What it can give back; bytes, 0: nothing.
+    virtual std::uint32_t discard_granularity() const { return 0; }
+    virtual bool discards_securely() const { return false; }
+    // Looks at the medium again: it may have grown or shrunk.
+    virtual void measure() {}
 
     // How many more transfers submit() takes now.
     virtual std::size_t room() const = 0;

@@ -5,11 +5,16 @@
 #include "backends/common/control_server.hpp"
 #include "backends/common/log.hpp"
 #include "backends/common/process.hpp"
+#include "backends/common/sandbox.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 namespace {
 
@@ -19,6 +24,23 @@ using namespace zocalo;
 // disk while one more message with descriptors comes in.
 constexpr unsigned kOpenFiles = 16 + 2 * backend::kMaxDevices + backend::kMaxFds;
 
+constexpr std::array kCalls{
+    static_cast<int>(SYS_eventfd2), // of each image
+    static_cast<int>(SYS_fallocate),
+    static_cast<int>(SYS_ftruncate), // of a new journal
+    static_cast<int>(SYS_io_destroy),
+    static_cast<int>(SYS_io_getevents),
+    static_cast<int>(SYS_io_setup),
+    static_cast<int>(SYS_io_submit),
+    static_cast<int>(SYS_pread64), // whether direct I/O works
+};
+constexpr std::array kIoctls{
+    static_cast<std::uint32_t>(BLKGETSIZE64),
+    static_cast<std::uint32_t>(BLKPBSZGET),
+    static_cast<std::uint32_t>(BLKDISCARD),
+    static_cast<std::uint32_t>(BLKSECDISCARD),
+};
+
 int fail(const Error& error)
 {
     backend::log(backend::Level::error, describe(error));
@@ -27,6 +49,7 @@ int fail(const Error& error)
 
 int serve(const backend::Options& options, backend::Handed handed)
 {
+    backend::Worker worker;
     boost::asio::io_context io{1};
     backend::EventPump pump{io, *handed.events};
     std::unique_ptr<backend::ControlServer> server;
@@ -35,6 +58,7 @@ int serve(const backend::Options& options, backend::Handed handed)
             io,
             pump,
             *handed.grants,
+            worker,
             [&server](backend::Event event) { server->send_event(std::move(event)); }},
         options.domain};
     server = std::make_unique<backend::ControlServer>(
@@ -47,8 +71,11 @@ int serve(const backend::Options& options, backend::Handed handed)
     boost::asio::signal_set signals{io, SIGTERM, SIGINT};
     signals.async_wait([&](boost::system::error_code ec, int) {
         if (!ec)
-            service.close_all([&io] { io.stop(); });
+            service.leave_all([&io] { io.stop(); });
     });
+    // What makes files, threads and signals is made: the rest are reads and writes.
+    if (auto limited = backend::allow_only(kCalls, kIoctls); !limited)
+        return fail(limited.error());
     io.run();
     return 0;
 }

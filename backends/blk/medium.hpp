@@ -14,8 +14,17 @@ struct Medium {
     std::uint64_t bytes{};
     std::uint32_t physical_block{512};
     bool writable{};
+    bool block_device{};
+    std::uint32_t discard_granularity{}; // 0: it gives nothing back
+    bool discards_securely{};
     std::string note; // why direct I/O is not used; empty when it is
 };
+
+// The size now, in bytes.
+Outcome<std::uint64_t> size_of(int fd);
+
+// Gives the bytes back, blocking; 0 or an errno value.
+int discard(int fd, const Medium& medium, std::uint64_t offset, std::uint64_t length, bool secure);
 
 // Turns O_DIRECT on or off on `fd`. `smallest` is the smallest transfer that must work, in bytes.
 Outcome<Medium> examine(int fd, std::uint32_t smallest);

@@ -11,6 +11,23 @@ constexpr std::size_t kBatch = 32;
 // Rounds in one turn: a guest that refills its ring with nonsense gets no more than this at a time.
 constexpr int kRounds = 4;
 
+Direction direction_of(Operation operation)
+{
+    switch (operation) {
+    case Operation::read:
+        return Direction::read;
+    case Operation::write:
+        return Direction::write;
+    case Operation::flush:
+        return Direction::flush;
+    case Operation::discard:
+        return Direction::discard;
+    case Operation::secure_discard:
+        break;
+    }
+    return Direction::secure_discard;
+}
+
 } // namespace
 
 Queue::Queue(const QueueParts& parts, xen::BackRing ring, const Layout& layout)
@@ -24,7 +41,18 @@ Queue::Queue(const QueueParts& parts, xen::BackRing ring, const Layout& layout)
         unused_.push_back(static_cast<std::uint16_t>(i - 1));
     batch_.reserve(kBatch);
     finished_.reserve(ring.slots());
+    pushed_.reserve(ring.slots());
     copies_.reserve(kBatch * kMaxSegments);
+}
+
+void Queue::repeat(std::span<const std::uint16_t> slots)
+{
+    repeated_.assign(slots.rbegin(), slots.rend());
+    std::erase_if(unused_, [this](std::uint16_t slot) {
+        return std::ranges::find(repeated_, slot) != repeated_.end();
+    });
+    parts_.counters.repeated += slots.size();
+    notify_ = true; // the process before may have died between its last answer and the event
 }
 
 Queue::Served Queue::serve()
@@ -32,38 +60,70 @@ Queue::Served Queue::serve()
     if (broken_)
         return Served::broken;
     for (int round = 0; round < kRounds; ++round) {
+        now_ = Clock::now();
         Taken taken = Taken::one;
         for (std::size_t n = 0; n < kBatch && taken == Taken::one; ++n)
             taken = take_one();
         fetch_tables();
         fetch_data();
         submit();
+        publish();
         if (taken == Taken::broken) {
             broken_ = true;
-            publish();
             return Served::broken;
         }
-        if (taken == Taken::starved) {
-            publish();
+        if (taken == Taken::starved)
             return Served::starved;
-        }
-        if (taken == Taken::none && !ring_.rearm()) {
-            publish();
+        if (taken == Taken::limited)
+            return Served::limited;
+        if (taken == Taken::none && !ring_.rearm())
             return Served::idle;
-        }
     }
-    publish();
     return Served::again;
 }
 
 Queue::Taken Queue::take_one()
 {
-    if (ring_.sane() && ring_.pending() != 0 &&
-        (unused_.empty() || parts_.image.room() <= batch_.size())) {
+    const bool again = !repeated_.empty();
+    // Entries of answered requests come back. With none left the ring is full, too: pop() takes
+    // nothing then, whatever the guest says.
+    if (unused_.empty())
+        publish();
+    if (again || (ring_.sane() && ring_.pending() != 0)) {
+        if (parts_.image.room() <= batch_.size()) {
+            ++parts_.counters.starved;
+            return Taken::starved;
+        }
+        if (!parts_.rate.ready(now_)) {
+            ++parts_.counters.limited;
+            return Taken::limited;
+        }
+    }
+    Slot copy{};
+    const std::uint16_t slot = again ? repeated_.back() : unused_.empty() ? 0 : unused_.back();
+    if (again)
+        copy = parts_.journal.request(slot);
+    else if (const Taken taken = take_from_ring(copy); taken != Taken::one)
+        return taken;
+    auto request = parse(copy, layout_, parts_.limits, segments(slot));
+    if (request && !start(slot, *request)) {
+        if (!again)
+            ring_.undo_pop();
         ++parts_.counters.starved;
         return Taken::starved;
     }
-    Slot copy{};
+    (again ? repeated_ : unused_).pop_back();
+    if (!again)
+        parts_.journal.taken(slot, ring_.req_cons() - 1, copy);
+    if (request)
+        return Taken::one;
+    ++parts_.counters.refused_requests;
+    push(slot, request.error().id, request.error().wire_operation, request.error().status);
+    return Taken::one;
+}
+
+Queue::Taken Queue::take_from_ring(Slot& copy)
+{
     switch (ring_.pop(copy)) {
     case xen::BackRing::Pop::broken:
         return Taken::broken;
@@ -72,115 +132,56 @@ Queue::Taken Queue::take_one()
     case xen::BackRing::Pop::taken:
         break;
     }
-    const std::uint16_t slot = unused_.back();
-    auto request = parse(copy, layout_, parts_.limits, segments(slot));
-    if (!request) {
-        refuse(request.error());
-        return Taken::one;
-    }
-    Entry& entry = entries_[slot];
-    entry = Entry{*request, {}, 0};
-    // An indirect request's length is unknown yet; each segment is at most a page.
-    const std::size_t bytes = request->tables != 0 ? std::size_t{request->segments} * kPageSize
-                                                   : std::size_t{request->bytes};
-    if (bytes != 0) {
-        entry.buffer = parts_.buffers.take(bytes);
-        if (entry.buffer.empty()) {
-            ring_.undo_pop();
-            ++parts_.counters.starved;
-            return Taken::starved;
-        }
-    }
-    unused_.pop_back();
-    ++in_flight_;
-    batch_.push_back(slot);
     return Taken::one;
 }
 
-void Queue::fetch_tables()
+// Gives the request its entry; false when there is no buffer for it now.
+bool Queue::start(std::uint16_t slot, const Request& request)
 {
-    copies_.clear();
-    std::size_t page = 0;
-    for (std::uint16_t slot : batch_) {
-        const Request& request = entries_[slot].request;
-        std::size_t left = request.segments * sizeof(blkif_request_segment);
-        for (std::size_t i = 0; i < request.tables; ++i) {
-            const std::size_t bytes = std::min<std::size_t>(left, kPageSize);
-            const auto to = std::span{tables_}.subspan(page++ * kPageSize, bytes);
-            copies_.push_back(xen::GrantCopy::from_guest(parts_.guest, request.table[i], 0, to));
-            left -= bytes;
-        }
+    Entry& entry = entries_[slot];
+    entry = Entry{request, {}, 0, 0, now_};
+    // An indirect request's length is unknown yet; each segment is at most a page.
+    const std::size_t bytes = request.tables != 0 ? std::size_t{request.segments} * kPageSize
+                                                  : std::size_t{request.bytes};
+    if (bytes != 0) {
+        entry.buffer = parts_.buffers.take(bytes);
+        if (entry.buffer.empty())
+            return false;
     }
-    if (copies_.empty())
-        return;
-    run_copies();
-
-    std::size_t next = 0;
-    page = 0;
-    std::erase_if(batch_, [&](std::uint16_t slot) {
-        const Request head = entries_[slot].request;
-        if (head.tables == 0)
-            return false;
-        const auto bytes = std::span{tables_}.subspan(page * kPageSize, head.tables * kPageSize);
-        page += head.tables;
-        if (!copied(next, head.tables)) {
-            ++parts_.counters.grant_errors;
-            answer(slot, Status::error);
-            return true;
-        }
-        auto request = read_tables(head, bytes, parts_.limits, segments(slot));
-        if (!request) {
-            ++parts_.counters.refused_requests;
-            answer(slot, request.error().status);
-            return true;
-        }
-        entries_[slot].request = *request;
-        return false;
-    });
-}
-
-void Queue::fetch_data()
-{
-    copies_.clear();
-    for (std::uint16_t slot : batch_)
-        if (entries_[slot].request.operation == Operation::write)
-            copy_segments(slot);
-    if (copies_.empty())
-        return;
-    run_copies();
-    std::size_t next = 0;
-    std::erase_if(batch_, [&](std::uint16_t slot) {
-        const Request& request = entries_[slot].request;
-        if (request.operation != Operation::write || copied(next, request.segments))
-            return false;
-        ++parts_.counters.grant_errors;
-        answer(slot, Status::error);
-        return true;
-    });
+    parts_.rate.take(bytes);
+    ++in_flight_;
+    batch_.push_back(slot);
+    return true;
 }
 
 void Queue::submit()
 {
+    if (batch_.empty())
+        return;
+    const Clock::time_point now = Clock::now();
     for (std::uint16_t slot : batch_) {
-        const Entry& entry = entries_[slot];
+        Entry& entry = entries_[slot];
         count(entry.request);
+        parts_.counters.fetch.add(now - std::exchange(entry.since, now));
         Transfer transfer;
         transfer.tag = std::uint32_t{parts_.number} << 16 | slot;
-        transfer.direction = entry.request.operation == Operation::flush  ? Direction::flush
-                             : entry.request.operation == Operation::read ? Direction::read
-                                                                          : Direction::write;
+        transfer.direction = direction_of(entry.request.operation);
+        transfer.length = entry.request.discarded * kSectorBytes;
         transfer.offset = entry.request.sector * kSectorBytes;
         transfer.data = entry.buffer.first(entry.request.bytes);
         parts_.image.submit(transfer);
     }
-    if (!batch_.empty())
-        parts_.image.kick();
+    parts_.image.kick();
     batch_.clear();
 }
 
 void Queue::complete(std::uint16_t slot, int error)
 {
-    entries_[slot].error = error;
+    if (finished_.empty())
+        now_ = Clock::now(); // one look at the clock for all that ended together
+    Entry& entry = entries_[slot];
+    entry.error = error;
+    parts_.counters.medium.add(now_ - std::exchange(entry.since, now_));
     if (error != 0)
         ++parts_.counters.io_errors;
     finished_.push_back(slot);
@@ -188,10 +189,14 @@ void Queue::complete(std::uint16_t slot, int error)
 
 void Queue::flush()
 {
+    if (finished_.empty())
+        return;
     for (std::size_t at = 0; at < finished_.size(); at += kBatch)
         deliver(std::span{finished_}.subspan(at, std::min(kBatch, finished_.size() - at)));
-    if (!finished_.empty())
-        publish();
+    publish();
+    const auto took = Clock::now() - now_;
+    for (std::size_t i = 0; i < finished_.size(); ++i)
+        parts_.counters.answer.add(took);
     finished_.clear();
 }
 
@@ -210,49 +215,12 @@ void Queue::deliver(std::span<const std::uint16_t> slots)
     std::size_t next = 0;
     for (std::uint16_t slot : slots) {
         bool good = entries_[slot].error == 0;
-        if (has_data(slot) && !copied(next, entries_[slot].request.segments)) {
+        if (has_data(slot) && !copied(next, entries_[slot].copies)) {
             ++parts_.counters.grant_errors;
             good = false;
         }
         answer(slot, good ? Status::okay : Status::error);
     }
-}
-
-// Queues one op for each segment, between the guest's page and its place in the buffer.
-void Queue::copy_segments(std::uint16_t slot)
-{
-    const Entry& entry = entries_[slot];
-    const bool to_guest = entry.request.operation == Operation::read;
-    std::size_t at = 0;
-    for (const Segment& segment : segments(slot).first(entry.request.segments)) {
-        const auto local = entry.buffer.subspan(at, segment.bytes());
-        const auto offset = static_cast<std::uint16_t>(segment.first * kSectorBytes);
-        copies_.push_back(
-            to_guest ? xen::GrantCopy::to_guest(parts_.guest, segment.ref, offset, local)
-                     : xen::GrantCopy::from_guest(parts_.guest, segment.ref, offset, local)
-        );
-        at += segment.bytes();
-    }
-}
-
-void Queue::run_copies()
-{
-    ++parts_.counters.grant_calls;
-    parts_.counters.grant_copies += copies_.size();
-    // Nothing counts as done until the kernel says so, op by op (XSA-361, 362, 365).
-    for (xen::GrantCopy& copy : copies_)
-        copy.raw().status = GNTST_general_error;
-    if (auto done = parts_.grants.copy(copies_); !done)
-        ++parts_.counters.grant_errors;
-}
-
-bool Queue::copied(std::size_t& next, std::size_t ops) const
-{
-    bool good = true;
-    for (std::size_t i = 0; i < ops; ++i)
-        good = good && copies_[next + i].done();
-    next += ops;
-    return good;
 }
 
 void Queue::answer(std::uint16_t slot, Status status)
@@ -261,27 +229,28 @@ void Queue::answer(std::uint16_t slot, Status status)
     if (!entry.buffer.empty())
         parts_.buffers.give_back(entry.buffer);
     entry.buffer = {};
-    const auto response = make_response(
-        entry.request.id, entry.request.wire_operation, static_cast<std::int16_t>(status)
-    );
-    ring_.push_bytes(std::span{response}.first(layout_.response));
-    unused_.push_back(slot);
     --in_flight_;
+    push(slot, entry.request.id, entry.request.wire_operation, status);
 }
 
-void Queue::refuse(const Refusal& refusal)
+// Into the ring, where the guest does not see it before publish(). The entry stays until then.
+void Queue::push(std::uint16_t slot, std::uint64_t id, std::uint8_t operation, Status status)
 {
-    ++parts_.counters.refused_requests;
-    const auto response = make_response(
-        refusal.id, refusal.wire_operation, static_cast<std::int16_t>(refusal.status)
-    );
+    const auto response = make_response(id, operation, static_cast<std::int16_t>(status));
+    parts_.journal.answered(slot, ring_.rsp_prod());
     ring_.push_bytes(std::span{response}.first(layout_.response));
+    pushed_.push_back(slot);
 }
 
 void Queue::publish()
 {
+    if (pushed_.empty())
+        return;
     if (ring_.publish())
         notify_ = true;
+    parts_.journal.published(ring_.rsp_prod(), pushed_);
+    unused_.insert(unused_.end(), pushed_.begin(), pushed_.end());
+    pushed_.clear();
 }
 
 void Queue::count(const Request& request)
@@ -299,6 +268,11 @@ void Queue::count(const Request& request)
         break;
     case Operation::flush:
         ++c.flush_requests;
+        break;
+    case Operation::discard:
+    case Operation::secure_discard:
+        ++c.discard_requests;
+        c.discard_bytes += request.discarded * kSectorBytes;
         break;
     }
 }

@@ -7,8 +7,11 @@
 
 #include "backends/blk/buffer_pool.hpp"
 #include "backends/blk/counters.hpp"
+#include "backends/blk/grant_pool.hpp"
 #include "backends/blk/image.hpp"
+#include "backends/blk/journal.hpp"
 #include "backends/blk/request.hpp"
+#include "backends/common/token_bucket.hpp"
 #include "common/xen-proto/back_ring.hpp"
 #include "common/xen-sys/grant_table.hpp"
 
@@ -24,9 +27,12 @@ struct QueueParts {
     Image& image;
     BufferPool& buffers;
     Counters& counters;
-    Limits limits;
+    JournalLine journal;
+    const Limits& limits; // a disk may grow
+    backend::RateLimit& rate;
     DomId guest;
-    std::uint16_t number{}; // upper half of its transfers' tags
+    std::uint16_t number{};    // upper half of its transfers' tags
+    GrantPool* pool = nullptr; // when the frontend's grants are persistent
 };
 
 class Queue {
@@ -35,10 +41,15 @@ class Queue {
         idle,    // the ring is empty and the guest will kick
         again,   // more work than one turn may do: call serve() again soon
         starved, // waits for buffers or the medium: call serve() after the next completion
+        limited, // the disk's rate is used up: call serve() when it allows more
         broken,  // the ring is impossible: stop the device
     };
 
     Queue(const QueueParts& parts, xen::BackRing ring, const Layout& layout);
+
+    // Before the first serve(): these entries of the journal were taken by the process before and
+    // are served first. The ring stands behind them.
+    void repeat(std::span<const std::uint16_t> slots);
 
     Served serve();
     // One transfer ended. The answer goes out with the next flush().
@@ -57,24 +68,30 @@ class Queue {
     static std::uint16_t slot_of(std::uint32_t tag) { return static_cast<std::uint16_t>(tag); }
 
   private:
+    using Clock = std::chrono::steady_clock;
     // A request that was taken and not answered.
     struct Entry {
         Request request;
         std::span<std::byte> buffer;
         int error = 0;
+        std::uint16_t copies = 0; // grant copies of its data, in the batch under way
+        Clock::time_point since;  // it entered the stage it is in
     };
-    enum class Taken { one, none, starved, broken };
+    enum class Taken { one, none, starved, limited, broken };
 
     Taken take_one();
+    Taken take_from_ring(Slot& copy);
+    bool start(std::uint16_t slot, const Request& request);
     void fetch_tables();
     void fetch_data();
     void submit();
     void deliver(std::span<const std::uint16_t> slots);
     void copy_segments(std::uint16_t slot);
+    bool move_mapped(const Segment& segment, std::span<std::byte> local, bool to_guest);
     void run_copies();
     bool copied(std::size_t& next, std::size_t ops) const;
     void answer(std::uint16_t slot, Status status);
-    void refuse(const Refusal& refusal);
+    void push(std::uint16_t slot, std::uint64_t id, std::uint8_t operation, Status status);
     void publish();
     void count(const Request& request);
     Segments segments(std::uint16_t slot)
@@ -88,10 +105,13 @@ class Queue {
     std::unique_ptr<Segment[]> segments_; // kMaxSegments for each entry
     std::vector<Entry> entries_;
     std::vector<std::uint16_t> unused_;   // entries
+    std::vector<std::uint16_t> repeated_; // taken by the process before; the oldest is last
     std::vector<std::uint16_t> batch_;    // taken in this round, still good
     std::vector<std::uint16_t> finished_; // completed, not answered
+    std::vector<std::uint16_t> pushed_;   // answered, not published
     std::vector<std::byte> tables_;       // one page for each indirect request of a round
     std::vector<xen::GrantCopy> copies_;
+    Clock::time_point now_; // of the turn
     std::size_t in_flight_ = 0;
     bool notify_ = false;
     bool broken_ = false;

@@ -81,6 +81,25 @@ parse_indirect(Request request, const Slot& slot, const Layout& layout, const Li
     return request;
 }
 
+// Where `nr_sectors` of a discard lies: after the start, in every layout. Nothing that is not
+// offered is tried.
+Result<Request, Refusal>
+parse_discard(Request request, const Slot& slot, const Layout& layout, const Limits& limits)
+{
+    const auto flag = field<std::uint8_t>(slot, offsetof(blkif_request_discard, flag));
+    const bool secure = (flag & BLKIF_DISCARD_SECURE) != 0;
+    request.operation = secure ? Operation::secure_discard : Operation::discard;
+    request.discarded = field<std::uint64_t>(slot, layout.sector_number + sizeof(std::uint64_t));
+    if (!limits.discard || (secure && !limits.secure_discard))
+        return refuse(request, Status::unsupported);
+    const std::uint64_t per_block = limits.sector_size / kSectorBytes;
+    if (limits.read_only || request.discarded == 0 || request.sector > limits.sectors ||
+        request.discarded > limits.sectors - request.sector || request.sector % per_block != 0 ||
+        request.discarded % per_block != 0)
+        return refuse(request);
+    return request;
+}
+
 } // namespace
 
 Result<Request, Refusal>
@@ -94,6 +113,8 @@ parse(const Slot& slot, const Layout& layout, const Limits& limits, Segments seg
         return parse_direct(request, slot, layout, limits, segments);
     if (request.wire_operation == BLKIF_OP_INDIRECT)
         return parse_indirect(request, slot, layout, limits);
+    if (request.wire_operation == BLKIF_OP_DISCARD)
+        return parse_discard(request, slot, layout, limits);
     if (request.wire_operation != BLKIF_OP_FLUSH_DISKCACHE)
         return refuse(request, Status::unsupported);
     if (field<std::uint8_t>(slot, offsetof(blkif_request, nr_segments)) != 0)

@@ -31,13 +31,15 @@ enum class Status : std::int16_t {
     unsupported = BLKIF_RSP_EOPNOTSUPP,
 };
 
-enum class Operation : std::uint8_t { read, write, flush };
+enum class Operation : std::uint8_t { read, write, flush, discard, secure_discard };
 
 // What the disk allows.
 struct Limits {
     std::uint64_t sectors{};
     std::uint32_t sector_size{512};
     bool read_only{};
+    bool discard{};
+    bool secure_discard{};
 };
 
 // Part of one granted page.
@@ -58,7 +60,8 @@ struct Request {
     std::uint8_t wire_operation{}; // echoed in the response; of an indirect request the inner one
     Operation operation{};
     std::uint64_t sector{};
-    std::uint32_t bytes{}; // of all segments; 0 until the table of an indirect one is read
+    std::uint64_t discarded{}; // sectors of a discard
+    std::uint32_t bytes{};     // of all segments; 0 until the table of an indirect one is read
     std::uint16_t segments{};
     std::uint8_t tables{}; // indirect: pages that hold the segments
     std::array<GrantRef, kMaxTables> table{};

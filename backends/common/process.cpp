@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/common/process.hpp"
 
+#include "backends/common/sandbox.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -151,6 +153,10 @@ Outcome<Handed> take_descriptors(const Options& options)
 
 Outcome<Unit> drop_rights(const Options& options, unsigned open_files)
 {
+    if (::geteuid() == 0) {
+        TRY(isolate());
+        TRY(lock_memory());
+    }
     TRY(limit(RLIMIT_NOFILE, open_files));
     TRY(limit(RLIMIT_CORE, 0));
     TRY(drop_bounding_set());

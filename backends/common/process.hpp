@@ -37,8 +37,8 @@ struct Handed {
 // Takes over the descriptors; closes every other one above stderr, so that nothing leaks in.
 Outcome<Handed> take_descriptors(const Options& options);
 
-// Gives up user, groups, capabilities, the way to gain any of them, and the right to make files or
-// processes. Irreversible. `open_files` bounds the descriptors the process may ever hold.
+// Gives up the host's files and networks (started as root), user, groups, capabilities and the way
+// to gain any of them. Irreversible. `open_files` bounds the descriptors the process may ever hold.
 Outcome<Unit> drop_rights(const Options& options, unsigned open_files);
 
 } // namespace zocalo::backend

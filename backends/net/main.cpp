@@ -4,15 +4,28 @@
 #include "backends/common/control_server.hpp"
 #include "backends/common/log.hpp"
 #include "backends/common/process.hpp"
+#include "backends/common/sandbox.hpp"
 #include "backends/net/net_service.hpp"
 
+#include <array>
 #include <cstdio>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 namespace zocalo::net {
 namespace {
 
 // Sockets, devices, the loop's own, and the taps of as many cards as fit a domain.
 constexpr unsigned kOpenFiles = 16 + backend::kMaxDevices * backend::kMaxQueues;
+
+constexpr std::array kCalls{static_cast<int>(SYS_ftruncate)}; // of a new journal
+constexpr std::array kIoctls{
+    static_cast<std::uint32_t>(TUNSETOFFLOAD),
+    static_cast<std::uint32_t>(TUNSETCARRIER),
+    static_cast<std::uint32_t>(TUNSETQUEUE),
+    static_cast<std::uint32_t>(TUNSETVNETHDRSZ),
+};
 
 Outcome<Unit> serve(const backend::Options& options)
 {
@@ -26,6 +39,8 @@ Outcome<Unit> serve(const backend::Options& options)
             io.stop();
         }};
     service.on_event([&server](backend::Event event) { server.send_event(std::move(event)); });
+    // What makes files and threads is made: the rest are reads and writes.
+    TRY(backend::allow_only(kCalls, kIoctls));
     io.run();
     return Unit{};
 }

@@ -52,12 +52,21 @@ Answer NetService::answer(const AddNic& request, Fds& fds)
         return failed("card " + std::to_string(request.device) + " was added already");
     if (vifs_.size() == kMaxDevices)
         return failed("this process serves as many cards as it can");
+    UniqueFd file;
+    if (fds.size() == std::size_t{request.queues} + 1) {
+        file = std::move(fds.back());
+        fds.pop_back();
+    }
+    auto journal = NetJournal::open(std::move(file));
+    if (!journal)
+        return failed(journal.error());
     auto vif = Vif::open(
         io_,
         events_,
         grants_,
         request,
         std::move(fds),
+        std::move(*journal),
         [this, device = request.device, label = request.label](const std::string& reason) {
             log(Level::error, label + " stopped: " + reason);
             if (send_)
@@ -112,9 +121,18 @@ Answer NetService::answer(const GetStats& request, Fds&)
     return vif->stats();
 }
 
-Answer NetService::answer(const SetLimits&, Fds&)
+Answer NetService::answer(const SetLimits& request, Fds&)
 {
-    return failed("this backend has no limits yet");
+    Vif* vif = find(request.device);
+    if (!vif)
+        return unknown(request.device);
+    vif->set_rate(request);
+    return Done{};
+}
+
+Answer NetService::answer(const MeasureDisk&, Fds&)
+{
+    return failed("this process serves network cards, not disks");
 }
 
 Answer NetService::answer(const Shutdown&, Fds&)

@@ -40,15 +40,15 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
         const Frontend& frontend_,
         std::array<xen::GrantMapping, 2> pages_,
         std::array<xen::BackRing, 2> rings,
+        const Logs& logs,
+        Rates& rates_,
         Broken broken_
     )
         : io{io_}, events{events_}, tap{tap_}, frontend{frontend_}, pages{std::move(pages_)},
-          tx{rings[0], frontend_.domain, grants, tap_}, rx{rings[1],
-                                                           frontend_.domain,
-                                                           frontend_.offloads,
-                                                           grants,
-                                                           tap_},
-          readable{io_, tap_.fd()}, timer{io_}, broken{std::move(broken_)}
+          tx{rings[0], frontend_.domain, grants, tap_, logs.tx},
+          rx{rings[1], frontend_.domain, frontend_.offloads, grants, tap_, logs.rx}, rates{rates_},
+          readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
+          rx_rate_timer{io_}, broken{std::move(broken_)}
     {
     }
 
@@ -59,8 +59,10 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     std::array<xen::GrantMapping, 2> pages; // tx, rx; the queues' rings lie in them
     TxQueue tx;
     RxQueue rx;
+    Rates& rates;
     asio::posix::stream_descriptor readable; // released, not closed: Tap owns it
     asio::steady_timer timer;
+    asio::steady_timer tx_rate_timer, rx_rate_timer;
     StallGuard guard;
     Broken broken;
     std::vector<EventPort> ports; // {both} or {tx, rx}
@@ -69,16 +71,43 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     bool tx_posted{};
     bool rx_posted{};
 
+    Outcome<Unit>
+    begin(const std::array<xen::BackRing, 2>& rings, const backend::Queue& queue, Logs logs);
     Outcome<Unit> bind(const std::vector<EventPort>& remote);
     void stop();
     void fail(const std::string& reason);
     void on_event(std::size_t port);
     void serve_tx();
     void serve_rx();
+    bool held_back(backend::RateLimit& rate, asio::steady_timer& wait, void (State::*then)());
     void rx_moves();
     void watch_tap();
     void watch_guest();
 };
+
+// Starts the logs, or takes over what they hold.
+Outcome<Unit> QueuePump::State::begin(
+    const std::array<xen::BackRing, 2>& rings, const backend::Queue& queue, Logs logs
+)
+{
+    const auto take = [&](std::size_t i, RingLog& log, auto& half) {
+        const RingIdentity ring{
+            frontend.domain.value, queue.refs[i].value, queue.ports.front().value};
+        // Nothing was answered yet: as good as new.
+        if (!logs.resume || (!log.in_use() && rings[i].shown() == 0)) {
+            log.begin(ring);
+            return true;
+        }
+        const auto found = log.recover(ring, rings[i].shown());
+        return found && half.resume(*found);
+    };
+    if (!take(0, logs.tx, tx) || !take(1, logs.rx, rx))
+        return Error{
+            Code::failed,
+            "what the process before left does not fit the guest's rings",
+            "the guest sees the card close"};
+    return Unit{};
+}
 
 Outcome<Unit> QueuePump::State::bind(const std::vector<EventPort>& remote)
 {
@@ -96,6 +125,8 @@ void QueuePump::State::stop()
         events.unbind(port);
     readable.release(); // ends its waits
     timer.cancel();
+    tx_rate_timer.cancel();
+    rx_rate_timer.cancel();
 }
 
 void QueuePump::State::fail(const std::string& reason)
@@ -117,10 +148,29 @@ void QueuePump::State::on_event(std::size_t port)
         serve_rx();
 }
 
+// True when the card's rate is used up; `then` is called once it allows more.
+bool QueuePump::State::held_back(
+    backend::RateLimit& rate, asio::steady_timer& wait, void (State::*then)()
+)
+{
+    if (rate.ready(backend::TokenBucket::Clock::now()))
+        return false;
+    wait.expires_after(rate.wait());
+    wait.async_wait([self = shared_from_this(), then](boost::system::error_code error) {
+        if (!error && self->running)
+            ((*self).*then)();
+    });
+    return true;
+}
+
 void QueuePump::State::serve_tx()
 {
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+        if (rates.tx.limited() && held_back(rates.tx, tx_rate_timer, &State::serve_tx))
+            return;
+        const TxStats before = tx.stats();
         const TxQueue::Round round = tx.serve();
+        rates.tx.take(tx.stats().bytes - before.bytes, tx.stats().packets - before.packets);
         if (round.notify)
             events.notify(ports.front());
         if (round.after == TxQueue::After::broken)
@@ -140,7 +190,11 @@ void QueuePump::State::serve_tx()
 void QueuePump::State::serve_rx()
 {
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
+        if (rates.rx.limited() && held_back(rates.rx, rx_rate_timer, &State::serve_rx))
+            return;
+        const RxStats before = rx.stats();
         const RxQueue::Round round = rx.serve();
+        rates.rx.take(rx.stats().bytes - before.bytes, rx.stats().packets - before.packets);
         if (round.notify)
             events.notify(ports.back());
         switch (round.after) {
@@ -220,6 +274,8 @@ Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
     Tap& tap,
     const Frontend& frontend,
     const backend::Queue& queue,
+    const Logs& logs,
+    Rates& rates,
     Broken broken
 )
 {
@@ -233,10 +289,14 @@ Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
         TRY(attach(pages[0], sizeof(netif_tx_sring_entry))),
         TRY(attach(pages[1], sizeof(netif_rx_sring_entry)))};
     auto state = std::make_shared<State>(
-        io, events, grants, tap, frontend, std::move(pages), rings, std::move(broken)
+        io, events, grants, tap, frontend, std::move(pages), rings, logs, rates, std::move(broken)
     );
     std::unique_ptr<QueuePump> pump{new QueuePump{state}};
+    TRY(state->begin(rings, queue, logs));
     TRY(state->bind(queue.ports));
+    if (logs.resume) // the process before may have died between its last answer and the event
+        for (const EventPort port : state->ports)
+            events.notify(port);
     // What the guest queued before it knew us, and what already waits in the tap.
     state->serve_tx();
     if (state->running)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backends/common/event_pump.hpp"
+#include "backends/common/token_bucket.hpp"
 #include "backends/net/rx_queue.hpp"
 #include "backends/net/tx_queue.hpp"
 #include "common/backend-ctl/messages.hpp"
@@ -25,6 +26,15 @@ class QueuePump {
         GuestOffloads offloads;
         bool rx_notify{true}; // feature-rx-notify: it sends an event when it posts receive buffers
     };
+    // Of the whole card, either way; it outlives the pump.
+    struct Rates {
+        backend::RateLimit tx, rx;
+    };
+    // What outlives this process, and whether to go on where the one before stopped.
+    struct Logs {
+        RingLog tx, rx;
+        bool resume{};
+    };
     // Called at most once, from the event loop: the guest broke the protocol, or the tap is gone.
     // The queue is not served any more, but stays mapped until the object goes.
     using Broken = std::function<void(const std::string& reason)>;
@@ -38,6 +48,8 @@ class QueuePump {
         Tap& tap,
         const Frontend& frontend,
         const backend::Queue& queue,
+        const Logs& logs,
+        Rates& rates,
         Broken broken
     );
     ~QueuePump();

@@ -32,14 +32,26 @@ RxQueue::RxQueue(
     DomId guest,
     const GuestOffloads& offloads,
     xen::GrantTable& grants,
-    Tap& tap
+    Tap& tap,
+    RingLog log
 )
-    : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap},
+    : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap}, log_{log},
       arena_(kArenaBytes)
 {
     batch_.reserve(kBatchFrames);
     slots_.reserve(kBatchSlots);
     ops_.reserve(kBatchSlots);
+}
+
+bool RxQueue::resume(const RingLog::Found& found)
+{
+    if (!ring_.resume(found.taken, found.answered))
+        return false;
+    for (const std::uint16_t id : found.ids)
+        ring_.push(netif_rx_response{.id = id, .offset = 0, .flags = 0, .status = NETIF_RSP_ERROR});
+    static_cast<void>(ring_.publish()); // the caller notifies in any case
+    log_.answered(ring_.rsp_prod());
+    return true;
 }
 
 RxQueue::Round RxQueue::serve()
@@ -51,7 +63,10 @@ RxQueue::Round RxQueue::serve()
     const bool copied = ops_.empty() || grants_.copy(ops_).has_value();
     for (const Frame& frame : batch_)
         answer(frame, copied);
-    round.notify = !batch_.empty() && ring_.publish();
+    if (!batch_.empty()) {
+        round.notify = ring_.publish();
+        log_.answered(ring_.rsp_prod());
+    }
     if (round.after == After::waiting && ring_.rearm(held_ ? held_->slots : 1))
         round.after = After::more;
     return round;
@@ -148,6 +163,7 @@ bool RxQueue::fill(Frame& frame)
             fault_ = kImpossible;
             return false;
         }
+        log_.note(ring_.req_cons() - 1, request.id);
         const bool extra = frame.how.gso && i == 1; // between the first slot and the others
         const std::size_t length = extra ? 0 : std::min(kSlotBytes, frame.length - sent);
         slots_.push_back(
@@ -163,6 +179,7 @@ bool RxQueue::fill(Frame& frame)
         );
         sent += length;
     }
+    log_.taken(ring_.req_cons());
     batch_.push_back(frame);
     return true;
 }

@@ -5,6 +5,7 @@
 // guest that posts no room costs one frame held here; the tap's own queue is bounded by the kernel.
 #pragma once
 
+#include "backends/net/ring_log.hpp"
 #include "backends/net/tap.hpp"
 #include "common/xen-proto/back_ring.hpp"
 #include "common/xen-sys/grant_table.hpp"
@@ -31,8 +32,11 @@ class RxQueue {
         DomId guest,
         const GuestOffloads& offloads,
         xen::GrantTable& grants,
-        Tap& tap
+        Tap& tap,
+        RingLog log = {}
     );
+    // Before the first serve(): as TxQueue::resume.
+    bool resume(const RingLog::Found& found);
 
     enum class After {
         idle,    // the tap is empty: call again when it is readable
@@ -80,6 +84,7 @@ class RxQueue {
     GuestOffloads offloads_;
     xen::GrantTable& grants_;
     Tap& tap_;
+    RingLog log_;
     std::vector<Frame> batch_;
     std::vector<Slot> slots_;
     std::vector<xen::GrantCopy> ops_;

@@ -67,6 +67,8 @@ class TxAssembler {
 
     // False inside a packet: a guest publishes packets whole, so running dry there is its fault.
     bool idle() const { return expect_ == Expect::first; }
+    // The next slot is no request but tells more of the one before.
+    bool wants_extra() const { return expect_ == Expect::extra; }
     const TxPacket& packet() const { return packet_; }
     const char* fault() const { return fault_; }
 

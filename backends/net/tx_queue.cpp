@@ -15,11 +15,27 @@ static_assert(kBatchOps >= kMaxFragments && kArenaBytes >= kMaxTapFrame);
 
 } // namespace
 
-TxQueue::TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap)
-    : ring_{ring}, guest_{guest}, grants_{grants}, tap_{tap}, arena_(kArenaBytes)
+TxQueue::TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap, RingLog log)
+    : ring_{ring}, guest_{guest}, grants_{grants}, tap_{tap}, log_{log}, arena_(kArenaBytes)
 {
     batch_.reserve(kBatchPackets);
     ops_.reserve(kBatchOps);
+}
+
+bool TxQueue::resume(const RingLog::Found& found)
+{
+    if (!ring_.resume(found.taken, found.answered))
+        return false;
+    for (const std::uint16_t id : found.ids) {
+        const bool extra = id == kExtraSlot;
+        ring_.push(netif_tx_response{
+            .id = extra ? std::uint16_t{0} : id,
+            .status = extra ? std::int16_t{NETIF_RSP_NULL} : std::int16_t{NETIF_RSP_ERROR}});
+        stats_.dropped += extra ? 0 : 1;
+    }
+    static_cast<void>(ring_.publish()); // the caller notifies in any case
+    log_.answered(ring_.rsp_prod());
+    return true;
 }
 
 TxQueue::Round TxQueue::serve()
@@ -31,7 +47,10 @@ TxQueue::Round TxQueue::serve()
     const bool fetched = fetch();
     for (const Pending& pending : batch_)
         answer(pending.packet, deliver(pending, fetched));
-    round.notify = !batch_.empty() && ring_.publish();
+    if (!batch_.empty()) {
+        round.notify = ring_.publish();
+        log_.answered(ring_.rsp_prod());
+    }
     if (round.after == After::idle && ring_.rearm())
         round.after = After::more;
     return round;
@@ -41,6 +60,7 @@ TxQueue::After TxQueue::gather()
 {
     while (!assembler_.idle() || room_for_one()) {
         netif_tx_request slot;
+        const bool extra = assembler_.wants_extra();
         switch (ring_.pop(slot)) {
         case xen::BackRing::Pop::taken:
             break;
@@ -53,10 +73,12 @@ TxQueue::After TxQueue::gather()
             fault_ = "the transmit ring's producer index is impossible";
             return After::broken;
         }
+        log_.note(ring_.req_cons() - 1, extra ? kExtraSlot : slot.id);
         switch (assembler_.feed(slot)) {
         case TxStep::more:
             break;
         case TxStep::complete:
+            log_.taken(ring_.req_cons());
             take(assembler_.packet());
             break;
         case TxStep::fatal:

@@ -4,6 +4,7 @@
 // it knows no event loop and no event channel. All memory is allocated at construction.
 #pragma once
 
+#include "backends/net/ring_log.hpp"
 #include "backends/net/tap.hpp"
 #include "backends/net/tx_packet.hpp"
 #include "common/xen-proto/back_ring.hpp"
@@ -26,7 +27,10 @@ struct TxStats {
 class TxQueue {
   public:
     // `ring` lies over the mapped tx page; grants are those of `guest`.
-    TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap);
+    TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap, RingLog log = {});
+    // Before the first serve(): takes over from a process that died. What it had under way is
+    // answered as failed; false when that does not fit the ring.
+    bool resume(const RingLog::Found& found);
 
     enum class After {
         idle,   // nothing left; the guest will send an event
@@ -62,6 +66,7 @@ class TxQueue {
     DomId guest_;
     xen::GrantTable& grants_;
     Tap& tap_;
+    RingLog log_;
     TxAssembler assembler_;
     std::vector<Pending> batch_;
     std::vector<xen::GrantCopy> ops_;

@@ -47,6 +47,7 @@ Outcome<std::unique_ptr<Vif>> Vif::open(
     xen::GrantTable& grants,
     const backend::AddNic& config,
     std::vector<UniqueFd> taps,
+    NetJournal journal,
     Stopped stopped
 )
 {
@@ -57,6 +58,7 @@ Outcome<std::unique_ptr<Vif>> Vif::open(
                 std::to_string(taps.size()) + " taps",
             {}};
     std::unique_ptr<Vif> vif{new Vif{io, events, grants, config, std::move(stopped)}};
+    vif->journal_ = std::move(journal);
     for (UniqueFd& fd : taps) {
         Tap& tap = vif->taps_.emplace_back(std::move(fd));
         TRY(tap.prepare());
@@ -118,6 +120,14 @@ backend::Stats Vif::stats() const
          {"rx_stalled_queues", stalled}}};
 }
 
+void Vif::set_rate(const backend::SetLimits& limits)
+{
+    const auto now = backend::TokenBucket::Clock::now();
+    rates_.tx = rates_.rx = {
+        {limits.bytes_per_second, limits.bytes_burst, now},
+        {limits.operations_per_second, limits.operations_burst, now}};
+}
+
 Outcome<Unit> Vif::connect(const backend::Connect& request)
 {
     if (state_ != DeviceState::idle)
@@ -137,7 +147,7 @@ Outcome<Unit> Vif::connect(const backend::Connect& request)
             {}};
     auto started = start(request);
     if (!started)
-        disconnect();
+        disconnect(false);
     return started;
 }
 
@@ -156,6 +166,8 @@ Outcome<Unit> Vif::start(const backend::Connect& request)
             taps_[i],
             frontend,
             request.queues[i],
+            {journal_.tx(i), journal_.rx(i), request.resume},
+            rates_,
             [this](const std::string& reason) { stop_for(reason); }
         )));
     return taps_.front().set_carrier(true);
@@ -170,8 +182,12 @@ Outcome<Unit> Vif::prepare_taps(const GuestOffloads& offloads, std::size_t queue
     return taps_.front().set_offloads(tap_offloads(offloads));
 }
 
-void Vif::disconnect()
+void Vif::disconnect(bool for_good)
 {
+    for (std::size_t i = 0; for_good && i < queues_.size(); ++i) {
+        journal_.tx(i).end();
+        journal_.rx(i).end();
+    }
     remember_stats();
     queues_.clear();
     state_ = DeviceState::idle;

@@ -28,6 +28,7 @@ class Vif {
         xen::GrantTable& grants,
         const backend::AddNic& config,
         std::vector<UniqueFd> taps,
+        NetJournal journal,
         Stopped stopped
     );
 
@@ -37,8 +38,11 @@ class Vif {
 
     // Nothing stays mapped when it fails. Connecting twice is an error.
     Outcome<Unit> connect(const backend::Connect& request);
+    // From now on, in each direction.
+    void set_rate(const backend::SetLimits& limits);
     // Every packet taken from a ring was answered already, so there is nothing to wait for.
-    void disconnect();
+    // `for_good`: nobody will resume.
+    void disconnect(bool for_good = true);
 
   private:
     Vif(boost::asio::io_context& io,
@@ -58,6 +62,8 @@ class Vif {
     backend::EventPump& events_;
     xen::GrantTable& grants_;
     backend::AddNic config_;
+    NetJournal journal_;
+    QueuePump::Rates rates_;
     Stopped stopped_;
     std::deque<Tap> taps_; // the queues hold references
     std::vector<std::unique_ptr<QueuePump>> queues_;

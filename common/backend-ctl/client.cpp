@@ -258,12 +258,11 @@ BackendClient::Call<HelloAnswer> BackendClient::hello(Timeout timeout)
     co_return expect<HelloAnswer>(std::move(answer));
 }
 
-BackendClient::Call<Ready> BackendClient::add_disk(AddDisk disk, UniqueFd image, Timeout timeout)
+BackendClient::Call<Ready>
+BackendClient::add_disk(AddDisk disk, std::vector<UniqueFd> files, Timeout timeout)
 {
     Request request = std::move(disk);
-    std::vector<UniqueFd> fds;
-    fds.push_back(std::move(image));
-    auto answer = co_await call(state_, std::move(request), std::move(fds), timeout);
+    auto answer = co_await call(state_, std::move(request), std::move(files), timeout);
     co_return expect<Ready>(std::move(answer));
 }
 
@@ -313,6 +312,13 @@ BackendClient::Call<Stats> BackendClient::stats(DeviceId device, Timeout timeout
 BackendClient::Call<Unit> BackendClient::set_limits(SetLimits limits, Timeout timeout)
 {
     Request request = limits;
+    auto answer = co_await call(state_, std::move(request), no_fds(), timeout);
+    co_return expect_done(std::move(answer));
+}
+
+BackendClient::Call<Unit> BackendClient::measure_disk(DeviceId device, Timeout timeout)
+{
+    Request request = MeasureDisk{device};
     auto answer = co_await call(state_, std::move(request), no_fds(), timeout);
     co_return expect_done(std::move(answer));
 }

@@ -45,7 +45,7 @@ class BackendClient {
     // The first call on every connection; refuses another protocol version.
     Call<HelloAnswer> hello(Timeout timeout);
     // The fds are sent along and closed here whatever the outcome.
-    Call<Ready> add_disk(AddDisk disk, UniqueFd image, Timeout timeout);
+    Call<Ready> add_disk(AddDisk disk, std::vector<UniqueFd> files, Timeout timeout);
     Call<Ready> add_nic(AddNic nic, std::vector<UniqueFd> taps, Timeout timeout);
     Call<Unit> connect_device(Connect request, Timeout timeout);
     Call<Unit> disconnect_device(DeviceId device, Timeout timeout);
@@ -53,6 +53,7 @@ class BackendClient {
     Call<DeviceList> list(Timeout timeout);
     Call<Stats> stats(DeviceId device, Timeout timeout);
     Call<Unit> set_limits(SetLimits limits, Timeout timeout);
+    Call<Unit> measure_disk(DeviceId device, Timeout timeout);
     Call<Unit> shutdown(Timeout timeout);
 
     struct State; // in client.cpp: keeps Asio's headers out of here

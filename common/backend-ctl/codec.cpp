@@ -59,6 +59,7 @@ template <class A> void fields(A& a, AddDisk& m)
     a.number(m.device);
     flag(a, m.read_only);
     flag(a, m.cdrom);
+    flag(a, m.discard);
     a.number(m.sector_size);
     a.text(m.label, kMaxTextBytes);
 }
@@ -86,6 +87,7 @@ template <class A> void fields(A& a, Connect& m)
     a.number(m.frontend.value);
     choice(a, m.abi, RingAbi::x86_64);
     a.number(m.features);
+    flag(a, m.resume);
     a.list(m.queues, kMaxQueues, [&a](Queue& q) { fields(a, q); });
 }
 
@@ -112,6 +114,10 @@ template <class A> void fields(A& a, SetLimits& m)
     a.number(m.operations_burst);
 }
 
+template <class A> void fields(A& a, MeasureDisk& m)
+{
+    a.number(m.device);
+}
 template <class A> void fields(A&, Shutdown&) {}
 
 template <class A> void fields(A& a, HelloAnswer& m)

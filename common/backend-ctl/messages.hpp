@@ -19,7 +19,7 @@
 namespace zocalo::backend {
 
 // Raised whenever a message changes its meaning or layout; both sides refuse another version.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 inline constexpr std::size_t kMaxMessageBytes = 65536;
 inline constexpr std::size_t kMaxFds = 16;
@@ -51,17 +51,20 @@ struct Hello {
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
-// A disk; one fd, the opened image (O_DIRECT where the file system has it). Answer: Ready.
+// A disk; two fds: the opened image (O_DIRECT where the file system has it) and the file of its
+// journal, which outlives the process (one fd: it cannot be continued). Answer: Ready.
 struct AddDisk {
     DeviceId device{};
     bool read_only{};
     bool cdrom{};
+    bool discard{};                 // offered, if the medium can
     std::uint32_t sector_size{512}; // what the guest shall see: 512 or 4096
     std::string label;              // for log lines, such as "web1 xvda"
     friend bool operator==(const AddDisk&, const AddDisk&) = default;
 };
 
-// A network card; one fd per queue, taps opened with IFF_VNET_HDR. Answer: Ready.
+// A network card; one fd per queue, taps opened with IFF_VNET_HDR, then the file of its journal
+// (may be missing, as a disk's). Answer: Ready.
 struct AddNic {
     DeviceId device{};
     std::array<std::uint8_t, 6> mac{};
@@ -93,11 +96,13 @@ enum class Feature : std::uint32_t {
 };
 
 // Map the rings and serve. Answer: Done (connected) or Failed (nothing is mapped).
+// `resume`: a process before this one served these rings and died; go on where it stopped.
 struct Connect {
     DeviceId device{};
     DomId frontend{};
     RingAbi abi{RingAbi::native};
     std::uint32_t features{}; // of Feature
+    bool resume{};
     std::vector<Queue> queues;
     bool has(Feature f) const { return (features & static_cast<std::uint32_t>(f)) != 0; }
     friend bool operator==(const Connect&, const Connect&) = default;
@@ -126,7 +131,7 @@ struct GetStats {
     friend bool operator==(const GetStats&, const GetStats&) = default;
 };
 
-// Token buckets; 0 = unlimited. Answer: Done, or Failed while a backend has no limits.
+// Token buckets; 0 = unlimited. Of a card they hold in each direction. Answer: Done.
 struct SetLimits {
     DeviceId device{};
     std::uint64_t bytes_per_second{};
@@ -134,6 +139,12 @@ struct SetLimits {
     std::uint64_t operations_per_second{};
     std::uint64_t operations_burst{};
     friend bool operator==(const SetLimits&, const SetLimits&) = default;
+};
+
+// The image may have another size than before. Answer: Done; DeviceChanged before it if it has.
+struct MeasureDisk {
+    DeviceId device{};
+    friend bool operator==(const MeasureDisk&, const MeasureDisk&) = default;
 };
 
 // Disconnect and remove everything, answer Done, exit 0.
@@ -151,6 +162,7 @@ using Request = std::variant<
     ListDevices,
     GetStats,
     SetLimits,
+    MeasureDisk,
     Shutdown>;
 
 // --- answers and events

@@ -72,6 +72,18 @@ struct DetachBody {
 };
 BOOST_DESCRIBE_STRUCT(DetachBody, (), (device, force))
 
+// The same for what is set on a disk, or done to it.
+struct LimitsBody {
+    std::string device;
+    LimitConfig limits;
+};
+BOOST_DESCRIBE_STRUCT(LimitsBody, (), (device, limits))
+
+struct MeasureBody {
+    std::string device;
+};
+BOOST_DESCRIBE_STRUCT(MeasureBody, (), (device))
+
 // Answers that are not a view.
 struct CheckAnswer {
     DomainConfig config;

@@ -26,6 +26,17 @@ BOOST_DEFINE_ENUM_CLASS(
 
 BOOST_DEFINE_ENUM_CLASS(TscMode, default_, always_emulate, native, native_paravirt)
 
+// What a device may do, as token buckets; 0: no limit, and a burst of a tenth of a second's worth.
+struct LimitConfig {
+    std::uint64_t bytes_per_second{}, bytes_burst{};
+    std::uint64_t operations_per_second{}, operations_burst{};
+
+    friend bool operator==(const LimitConfig&, const LimitConfig&) = default;
+};
+BOOST_DESCRIBE_STRUCT(
+    LimitConfig, (), (bytes_per_second, bytes_burst, operations_per_second, operations_burst)
+)
+
 // One disk (xl-disk-configuration(5)).
 struct DiskConfig {
     std::string target; // absolute path of an image file or a block device; empty: empty CD drive
@@ -40,6 +51,7 @@ struct DiskConfig {
     std::string backendtype;    // empty: ours; phy, qdisk, tap: accepted and treated as ours
     std::string script;
     std::optional<std::uint32_t> devid; // xenstore device number; derived from vdev when absent
+    LimitConfig limits;
 
     friend bool operator==(const DiskConfig&, const DiskConfig&) = default;
 };
@@ -57,7 +69,8 @@ BOOST_DESCRIBE_STRUCT(
      backend,
      backendtype,
      script,
-     devid)
+     devid,
+     limits)
 )
 
 // One network interface (xl-network-configuration(5)).
@@ -72,10 +85,11 @@ struct NicConfig {
     std::string script;
     std::string ip;
     std::string backend{"0"};
-    std::string rate; // as given; limits arrive with the backends issue
+    std::string rate; // as given
     std::optional<std::uint32_t> mtu;
     std::string vlan;
     bool trusted{true};
+    LimitConfig limits; // what `rate` means; in each direction
 
     friend bool operator==(const NicConfig&, const NicConfig&) = default;
 };
@@ -95,7 +109,8 @@ BOOST_DESCRIBE_STRUCT(
      rate,
      mtu,
      vlan,
-     trusted)
+     trusted,
+     limits)
 )
 
 struct SchedConfig {

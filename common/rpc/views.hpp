@@ -67,6 +67,14 @@ BOOST_DESCRIBE_STRUCT(
      ring_ref)
 )
 
+// What a backend counted for one device since it was attached.
+struct DeviceStats {
+    std::string kind, name; // "disk" or "nic"; xvda, vif3.0
+    std::uint32_t devid{};
+    boost::json::object counters;
+};
+BOOST_DESCRIBE_STRUCT(DeviceStats, (), (kind, name, devid, counters))
+
 struct NicView {
     std::uint32_t devid{};
     std::string mac, bridge, vifname;

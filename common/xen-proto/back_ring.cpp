@@ -30,6 +30,15 @@ BackRing::attach(std::span<std::byte> pages, std::size_t slot_bytes, std::uint32
     return BackRing{pages.data(), slots, slot_bytes, start};
 }
 
+Result<Unit> BackRing::resume(std::uint32_t taken, std::uint32_t answered)
+{
+    if (taken - answered > slots_)
+        return Errno::inval;
+    req_cons_ = taken;
+    rsp_prod_ = published_ = answered;
+    return Unit{};
+}
+
 std::uint32_t BackRing::load(std::size_t offset) const
 {
     return __atomic_load_n(

@@ -39,6 +39,12 @@ class BackRing {
     static Result<BackRing>
     attach(std::span<std::byte> pages, std::size_t slot_bytes, std::uint32_t start = 0);
 
+    // Goes on with a ring that another process served: requests before `taken` were taken, answers
+    // before `answered` are published. Errno::inval: more are open than the ring has slots.
+    Result<Unit> resume(std::uint32_t taken, std::uint32_t answered);
+    // Answers as the shared page counts them. The guest can write there.
+    std::uint32_t shown() const { return load(kRingRspProd); }
+
     std::uint32_t slots() const { return slots_; }
     // Requests taken and not answered yet.
     std::uint32_t outstanding() const { return req_cons_ - rsp_prod_; }

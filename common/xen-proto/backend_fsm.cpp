@@ -45,8 +45,12 @@ BackendFsm BackendFsm::adopt(const Found& found, BackendActions& actions)
     fsm.gone_ = found.frontend == XenbusStateUnknown;
     fsm.online_ = found.online;
     fsm.prepared_ = found.prepared;
+    const bool waits =
+        found.frontend == XenbusStateConnected || found.frontend == XenbusStateInitialised;
     if (found.attached)
         fsm.phase_ = Phase::connecting;
+    else if (fsm.own_ == XenbusStateConnected && waits)
+        fsm.phase_ = Phase::orphaned;
     else if (fsm.own_ == XenbusStateConnected || fsm.own_ == XenbusStateClosing)
         fsm.phase_ = Phase::halted;
     else if (fsm.own_ == XenbusStateClosed)
@@ -98,13 +102,15 @@ void BackendFsm::apply(const BackendEvent& event, BackendActions& actions)
             phase_ = Phase::halted;
         return;
     case Kind::failed:
-        if (phase_ != Phase::connected && phase_ != Phase::connecting)
+        if (phase_ != Phase::connected && phase_ != Phase::connecting && phase_ != Phase::orphaned)
             return;
         actions.add({Act::report_error});
         set_own(XenbusStateClosing, actions);
+        if (phase_ == Phase::orphaned)
+            phase_ = Phase::halted;
         return;
     case Kind::backend_lost:
-        return lose_backend(actions);
+        return lose_backend();
     case Kind::force_detach:
         forced_ = true;
         online_ = false;
@@ -115,16 +121,13 @@ void BackendFsm::apply(const BackendEvent& event, BackendActions& actions)
     }
 }
 
-void BackendFsm::lose_backend(BackendActions& actions)
+void BackendFsm::lose_backend()
 {
     prepared_ = false;
-    if (phase_ == Phase::connected || phase_ == Phase::connecting) {
-        actions.add({Act::report_error});
-        set_own(XenbusStateClosing, actions);
+    if (phase_ == Phase::connected || phase_ == Phase::connecting)
+        phase_ = Phase::orphaned;
+    else if (phase_ == Phase::disconnecting)
         phase_ = Phase::halted;
-    } else if (phase_ == Phase::disconnecting) {
-        phase_ = Phase::halted;
-    }
 }
 
 void BackendFsm::settle(BackendActions& actions)
@@ -141,6 +144,8 @@ bool BackendFsm::step(BackendActions& actions)
     case Phase::connecting:
     case Phase::connected:
         return step_attached(actions);
+    case Phase::orphaned:
+        return step_orphaned(actions);
     case Phase::disconnecting:
     case Phase::removed:
         return false;
@@ -160,6 +165,22 @@ bool BackendFsm::step_attached(BackendActions& actions)
     // Requests are still served: a frontend that closes flushes first.
     if (front_ == XenbusStateClosing || !online_)
         set_own(XenbusStateClosing, actions);
+    return false;
+}
+
+bool BackendFsm::step_orphaned(BackendActions& actions)
+{
+    // Nothing is mapped: whatever ends a connection has ended it.
+    if (gone_ || forced_ || let_go_) {
+        set_own(XenbusStateClosing, actions);
+        phase_ = Phase::halted;
+        return true;
+    }
+    // Also while the frontend closes: it flushes first, and waits for the answers.
+    if (prepared_) {
+        actions.add({Act::resume});
+        phase_ = Phase::connecting;
+    }
     return false;
 }
 
@@ -224,6 +245,7 @@ const char* name(BackendFsm::Phase phase)
         "connecting",
         "connected",
         "disconnecting",
+        "orphaned",
         "halted",
         "closed",
         "removed"};

@@ -10,6 +10,9 @@
 //      └ re-prepared        └── frontend Initialising, online ── closed ←─ disconnecting ←─┘
 //      frontend
 //                                                                                            Closed
+//
+// A process that dies while connected leaves the device orphaned: once another has the device, it
+// resumes on the same rings, and the frontend sees no state change.
 #pragma once
 
 #include <xen/io/xenbus.h>
@@ -27,7 +30,8 @@ enum class BackendEventKind : std::uint8_t {
     connected,      // answer to connect: rings are mapped and served
     connect_failed, // answer to connect: nothing is mapped
     disconnected,   // answer to disconnect: nothing of the frontend is mapped any more
-    failed,         // the backend stopped serving (broken ring, lost image); rings are still mapped
+    failed,       // the backend stopped serving (broken ring, lost image), rings are still mapped;
+                  // or there will be no other process for an orphaned device
     backend_lost, // the backend process died; nothing is mapped, the device must be prepared again
     detach,       // the operator wants it gone and the frontend asked first (online = 0)
     force_detach, // the operator wants it gone whatever the frontend does
@@ -43,6 +47,7 @@ enum class BackendActionKind : std::uint8_t {
     publish_connected, // write what the frontend reads once connected (`sectors`, `sector-size`)
     set_state,         // write our own `state` node
     connect,           // read the frontend's ring keys and tell the backend process to connect
+    resume,            // as connect, to go on where a process that died had stopped
     disconnect,        // tell the backend process to drain and unmap; it answers disconnected
     report_error,      // write the `error` node and an event: the device does not work
     remove,            // forget the device: tell the process (if it lives), delete both directories
@@ -82,6 +87,7 @@ class BackendFsm {
         connecting,    // the process was told to connect
         connected,     // rings are served (also while either side is Closing)
         disconnecting, // the process was told to disconnect
+        orphaned,      // the process died; the frontend waits for answers and knows nothing of it
         halted,        // nothing is mapped, but the frontend still believes in a connection
         closed,        // both sides closed; a new connection may begin while online
         removed,       // the end: the object may go
@@ -109,11 +115,12 @@ class BackendFsm {
 
   private:
     void apply(const BackendEvent& event, BackendActions& actions);
-    void lose_backend(BackendActions& actions);
+    void lose_backend();
     void settle(BackendActions& actions);
     bool step(BackendActions& actions);
     bool step_idle(BackendActions& actions);
     bool step_attached(BackendActions& actions);
+    bool step_orphaned(BackendActions& actions);
     void enter_wait(BackendActions& actions);
     void set_own(xenbus_state state, BackendActions& actions);
 

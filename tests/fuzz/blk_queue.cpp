@@ -47,21 +47,19 @@ struct World {
     blk::test::MemoryImage image{kSectors, 16};
     blk::BufferPool buffers = blk::BufferPool::create(1 << 20).value();
     blk::Counters counters;
+    blk::Journal journal = blk::Journal::open({}).value();
+    blk::Limits limits;
+    zocalo::backend::RateLimit rate;
     blk::Queue queue;
     bool broken = false;
     std::uint32_t produced = 0;
 
     explicit World(std::uint8_t kind)
         : abi{static_cast<backend::RingAbi>(kind % 3)}, front{blk::layout(abi).slot},
+          limits{kSectors, (kind & 4) != 0 ? 4096u : 512u, (kind & 8) != 0},
           queue{
               blk::QueueParts{
-                  grants,
-                  image,
-                  buffers,
-                  counters,
-                  {kSectors, (kind & 4) != 0 ? 4096u : 512u, (kind & 8) != 0},
-                  kGuest,
-                  0},
+                  grants, image, buffers, counters, journal.line(0), limits, rate, kGuest, 0},
               xen::BackRing::attach(front.pages(), blk::layout(abi).slot).value(),
               blk::layout(abi)}
     {

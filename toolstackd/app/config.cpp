@@ -41,6 +41,7 @@ const Key kKeys[] = {
     {"backends", "blkback", &Config::blkback},
     {"backends", "netback", &Config::netback},
     {"backends", "scopes", &Config::backend_scopes},
+    {"backends", "own_users", &Config::backend_own_users},
     {"dumps", "folder", &Config::dump_folder},
     {"dumps", "program", &Config::dump_program},
     {"dumps", "file_mib", &Config::dump_file_mib, 1, 1 << 24},

@@ -40,6 +40,7 @@ struct Config {
     std::string blkback{"/usr/libexec/zocalo/zocalo-blkback"};
     std::string netback{"/usr/libexec/zocalo/zocalo-netback"};
     bool backend_scopes{true}; // a systemd scope for each process
+    bool backend_own_users{true};
 
     // [dumps]
     std::string dump_folder{"/var/lib/zocalo/dumps"};

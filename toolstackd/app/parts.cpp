@@ -109,6 +109,7 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.directory = config.run_folder + "/backends";
     options.programs = {config.blkback, config.netback};
     options.scopes = config.backend_scopes;
+    options.own_users = config.backend_own_users;
     if (!config.backend_user.empty()) {
         errno = 0;
         const passwd* user = getpwnam(config.backend_user.c_str());

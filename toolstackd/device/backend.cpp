@@ -94,8 +94,8 @@ Answer<Unit> Backend::attach()
         co_return socket.error();
     backend::BackendClient::Handlers handlers;
     handlers.on_event = [weak = weak_from_this()](const backend::Event& event) {
-        if (const auto self = weak.lock(); self && self->handlers_.on_event)
-            self->handlers_.on_event(event);
+        if (const auto self = weak.lock())
+            self->hear(event);
     };
     handlers.on_closed = [weak = weak_from_this()](const Error&) {
         if (const auto self = weak.lock())
@@ -137,14 +137,23 @@ void Backend::take(backend::Ready ready)
     devices_.insert_or_assign(device.device, std::move(device));
 }
 
-Answer<backend::Ready> Backend::add_disk(backend::AddDisk disk, UniqueFd image)
+void Backend::hear(const backend::Event& event)
+{
+    if (const auto* changed = std::get_if<backend::DeviceChanged>(&event))
+        if (const auto found = devices_.find(changed->device); found != devices_.end())
+            found->second.connected = changed->connected;
+    if (handlers_.on_event)
+        handlers_.on_event(event);
+}
+
+Answer<backend::Ready> Backend::add_disk(backend::AddDisk disk, std::vector<UniqueFd> files)
 {
     const auto self = shared_from_this();
     const auto client = client_;
     if (!client)
         co_return not_there(kind_);
     failpoint("backend.add_disk:before");
-    auto ready = co_await client->add_disk(std::move(disk), std::move(image), kCallLimit);
+    auto ready = co_await client->add_disk(std::move(disk), std::move(files), kCallLimit);
     failpoint("backend.add_disk:after");
     if (ready)
         take(*ready);
@@ -204,7 +213,39 @@ Answer<Unit> Backend::remove_device(backend::DeviceId id)
     failpoint("backend.remove:before");
     auto done = co_await client->remove_device(id, kCallLimit);
     failpoint("backend.remove:after");
+    if (done)
+        launcher_->drop_journal(uuid_, {kind_, id});
     co_return done;
+}
+
+Answer<Unit> Backend::set_limits(backend::DeviceId id, const rpc::LimitConfig& limits)
+{
+    const auto client = client_;
+    if (!client)
+        co_return not_there(kind_);
+    const backend::SetLimits request{
+        id,
+        limits.bytes_per_second,
+        limits.bytes_burst,
+        limits.operations_per_second,
+        limits.operations_burst};
+    co_return co_await client->set_limits(request, kCallLimit);
+}
+
+Answer<Unit> Backend::measure_disk(backend::DeviceId id)
+{
+    const auto client = client_;
+    if (!client)
+        co_return not_there(kind_);
+    co_return co_await client->measure_disk(id, kCallLimit);
+}
+
+Answer<backend::Stats> Backend::stats(backend::DeviceId id)
+{
+    const auto client = client_;
+    if (!client)
+        co_return not_there(kind_);
+    co_return co_await client->stats(id, kCallLimit);
 }
 
 Answer<Unit> Backend::end()

@@ -47,11 +47,15 @@ class Backend : public std::enable_shared_from_this<Backend> {
     // Devices the process has, as of the last open() and add/remove since.
     const backend::Device* device(backend::DeviceId id) const;
 
-    Answer<backend::Ready> add_disk(backend::AddDisk disk, UniqueFd image);
+    // `files`: the image and its journal.
+    Answer<backend::Ready> add_disk(backend::AddDisk disk, std::vector<UniqueFd> files);
     Answer<backend::Ready> add_nic(backend::AddNic nic, std::vector<UniqueFd> taps);
     Answer<Unit> connect_device(backend::Connect request);
     Answer<Unit> disconnect_device(backend::DeviceId id, std::chrono::milliseconds limit);
     Answer<Unit> remove_device(backend::DeviceId id);
+    Answer<Unit> set_limits(backend::DeviceId id, const rpc::LimitConfig& limits);
+    Answer<Unit> measure_disk(backend::DeviceId id);
+    Answer<backend::Stats> stats(backend::DeviceId id);
     // Ends the process, politely first; on_lost is not called.
     Answer<Unit> end();
 
@@ -59,6 +63,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
     Answer<Unit> start();
     Answer<Unit> attach();
     void take(backend::Ready ready);
+    void hear(const backend::Event& event);
     void closed();
     boost::asio::awaitable<void> recover();
 

@@ -92,6 +92,13 @@ class Devices {
     virtual Answer<std::vector<rpc::NicView>> nics(const DeviceOwner& owner) = 0;
     virtual Answer<DeviceRemains> survey() = 0;
 
+    // From now on, and for a process that takes the place of this one. Code::not_found.
+    virtual Answer<Unit>
+    set_limits(const DeviceOwner& owner, DeviceKey device, const rpc::LimitConfig& limits) = 0;
+    // The disk's image may have another size: the guest is told if it has.
+    virtual Answer<Unit> measure(const DeviceOwner& owner, DeviceKey device) = 0;
+    virtual Answer<std::vector<rpc::DeviceStats>> stats(const DeviceOwner& owner) = 0;
+
     // Called on the daemon's thread when a device changed by itself: a guest connected, a backend
     // process died, a hostile ring was stopped. `text` is for the event log.
     using Notice = std::function<

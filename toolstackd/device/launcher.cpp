@@ -32,6 +32,11 @@ std::string program_name(DeviceKind kind)
     return kind == DeviceKind::disk ? "zocalo-blkback" : "zocalo-netback";
 }
 
+std::string journal_prefix(const rpc::Uuid& uuid, DeviceKind kind)
+{
+    return rpc::text(uuid) + (kind == DeviceKind::disk ? "-blk-" : "-net-");
+}
+
 std::string mark(const rpc::Uuid& uuid, DeviceKind kind)
 {
     return program_name(kind) + "@" + rpc::text(uuid);
@@ -63,6 +68,11 @@ std::optional<uid_t> user_of(const std::string& pid)
     return std::nullopt;
 }
 
+bool is_backend_user(uid_t user)
+{
+    return user >= kFirstBackendUser && user < kFirstBackendUser + 2u * kFirstReservedDomId;
+}
+
 std::optional<DeviceRemains::Process> marked_process(const std::string& pid, uid_t backends)
 {
     DeviceRemains::Process process;
@@ -76,7 +86,7 @@ std::optional<DeviceRemains::Process> marked_process(const std::string& pid, uid
     const auto uuid = rpc::parse_uuid(std::string_view(argument).substr(at + 1));
     const auto user = user_of(pid);
     // Ours: it has not changed to the backends' user yet.
-    if (!uuid || !user || (*user != backends && *user != ::geteuid()))
+    if (!uuid || !user || (*user != backends && *user != ::geteuid() && !is_backend_user(*user)))
         return std::nullopt;
     process.uuid = *uuid;
     for (const DeviceKind kind : kKinds) {
@@ -163,6 +173,11 @@ sockaddr_un address_of(const std::string& path)
 
 } // namespace
 
+unsigned backend_user(DomId domid, DeviceKind kind)
+{
+    return kFirstBackendUser + 2u * domid.value + (kind == DeviceKind::disk ? 0u : 1u);
+}
+
 ProcessLauncher::ProcessLauncher(LauncherOptions options) : options_(std::move(options)) {}
 
 std::string ProcessLauncher::socket_path(const rpc::Uuid& uuid, DeviceKind kind) const
@@ -199,7 +214,7 @@ Outcome<UniqueFd> ProcessLauncher::listen(const std::string& path) const
 
 Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, DomId domid)
 {
-    TRY(end(uuid, kind, std::chrono::milliseconds{0}));
+    TRY(kill(uuid, kind, std::chrono::milliseconds{0}));
     UniqueFd listening = TRY(listen(socket_path(uuid, kind)));
     const UniqueFd socket = TRY(above(std::move(listening), "the socket"));
     const UniqueFd events = TRY(above(
@@ -215,8 +230,9 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         "--evtchn-fd=4",
         "--gntdev-fd=5"};
     if (options_.uid != 0) {
-        arguments.push_back("--uid=" + std::to_string(options_.uid));
-        arguments.push_back("--gid=" + std::to_string(options_.gid));
+        const unsigned own = backend_user(domid, kind);
+        arguments.push_back("--uid=" + std::to_string(options_.own_users ? own : options_.uid));
+        arguments.push_back("--gid=" + std::to_string(options_.own_users ? own : options_.gid));
     }
     const pid_t pid =
         TRY(spawn(program(kind), std::move(arguments), {socket.get(), events.get(), grants.get()}));
@@ -280,7 +296,7 @@ Outcome<UniqueFd> ProcessLauncher::connect(const rpc::Uuid& uuid, DeviceKind kin
 }
 
 Outcome<Unit>
-ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace)
+ProcessLauncher::kill(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace)
 {
     for (const pid_t pid : TRY(known({uuid, kind}))) {
         const UniqueFd pidfd = pidfd_of(pid);
@@ -298,6 +314,38 @@ ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::millis
     forget({uuid, kind});
     ::unlink(socket_path(uuid, kind).c_str());
     return Unit{};
+}
+
+Outcome<Unit>
+ProcessLauncher::end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace)
+{
+    TRY(kill(uuid, kind, grace));
+    const std::string prefix = journal_prefix(uuid, kind);
+    std::error_code failed;
+    for (const fs::directory_entry& entry : fs::directory_iterator(options_.directory, failed))
+        if (entry.path().filename().string().starts_with(prefix))
+            ::unlink(entry.path().c_str());
+    return Unit{};
+}
+
+std::string ProcessLauncher::journal_path(const rpc::Uuid& uuid, DeviceKey device) const
+{
+    return options_.directory + "/" + journal_prefix(uuid, device.kind) +
+           std::to_string(device.devid);
+}
+
+Outcome<UniqueFd> ProcessLauncher::journal(const rpc::Uuid& uuid, DeviceKey device)
+{
+    const std::string path = journal_path(uuid, device);
+    UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (!fd)
+        return system_error("cannot make " + path, errno);
+    return fd;
+}
+
+void ProcessLauncher::drop_journal(const rpc::Uuid& uuid, DeviceKey device)
+{
+    ::unlink(journal_path(uuid, device).c_str());
 }
 
 // Children of ours leave their status behind; those of an earlier daemon are init's.

@@ -20,6 +20,11 @@
 
 namespace zocalo::toolstack {
 
+// Processes of different domains cannot reach each other, nor those of a domain's other kind. No
+// account has these numbers: above those that systemd gives to containers, below 2^31.
+inline constexpr unsigned kFirstBackendUser = 0x70000000;
+unsigned backend_user(DomId domid, DeviceKind kind);
+
 class BackendLauncher {
   public:
     virtual ~BackendLauncher() = default;
@@ -32,12 +37,17 @@ class BackendLauncher {
     virtual Outcome<Unit>
     end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace) = 0;
     virtual Outcome<std::vector<DeviceRemains::Process>> find() = 0;
+    // The file in which a device's process notes what is under way, so that the next one can go on;
+    // made if it is not there. It stays until it is dropped or the processes are ended.
+    virtual Outcome<UniqueFd> journal(const rpc::Uuid& uuid, DeviceKey device) = 0;
+    virtual void drop_journal(const rpc::Uuid& uuid, DeviceKey device) = 0;
 };
 
 struct LauncherOptions {
     std::string directory{"/run/zocalo/backends"};
     std::array<std::string, 2> programs; // of disk and nic; empty: where the package puts them
     unsigned uid{}, gid{};               // what the process becomes; 0: it stays root
+    bool own_users{true}; // unless it stays root: a number of its own for each process
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
     bool scopes{true}; // move each process into a systemd scope of its own, when systemd runs
 };
@@ -53,8 +63,12 @@ class ProcessLauncher final : public BackendLauncher {
     Outcome<Unit>
     end(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace) override;
     Outcome<std::vector<DeviceRemains::Process>> find() override;
+    Outcome<UniqueFd> journal(const rpc::Uuid& uuid, DeviceKey device) override;
+    void drop_journal(const rpc::Uuid& uuid, DeviceKey device) override;
 
   private:
+    std::string journal_path(const rpc::Uuid& uuid, DeviceKey device) const;
+    Outcome<Unit> kill(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace);
     std::string socket_path(const rpc::Uuid& uuid, DeviceKind kind) const;
     Outcome<UniqueFd> listen(const std::string& path) const;
     std::string program(DeviceKind kind) const;

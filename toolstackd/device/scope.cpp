@@ -14,6 +14,10 @@
 namespace zocalo::toolstack {
 namespace {
 
+// More threads than any backend has, and the buffers of as many devices as one process may serve.
+constexpr std::uint64_t kMostTasks = 8;
+constexpr std::uint64_t kMostMemory = std::uint64_t{768} << 20;
+
 struct FreeError {
     sd_bus_error error = SD_BUS_ERROR_NULL;
     ~FreeError() { sd_bus_error_free(&error); }
@@ -50,7 +54,7 @@ start_scope(sd_bus* bus, const std::string& unit, pid_t pid, const std::string& 
         "ssa(sv)a(sa(sv))",
         unit.c_str(),
         "fail",
-        4,
+        6,
         "Description",
         "s",
         description.c_str(),
@@ -64,6 +68,12 @@ start_scope(sd_bus* bus, const std::string& unit, pid_t pid, const std::string& 
         "CollectMode",
         "s",
         "inactive-or-failed",
+        "TasksMax",
+        "t",
+        kMostTasks,
+        "MemoryMax",
+        "t",
+        kMostMemory,
         0
     );
     if (rc < 0)

@@ -141,8 +141,14 @@ void Session::stop()
 
 void Session::backend_lost(const std::string& why)
 {
-    failure_ = "the backend process died: " + why;
+    lost_ = why;
     push({Happened::backend_lost});
+}
+
+void Session::backend_gone(const std::string& why)
+{
+    failure_ = "the backend process died: " + why;
+    push({Happened::failed});
 }
 
 void Session::stopped(const std::string& why)
@@ -155,6 +161,11 @@ void Session::changed()
 {
     rewrite_ = true;
     push({Happened::prepared});
+}
+
+void Session::keep_limits(const rpc::LimitConfig& limits)
+{
+    std::visit([&limits](auto& config) { config.limits = limits; }, config_);
 }
 
 void Session::push(xen::BackendEvent event)
@@ -239,8 +250,12 @@ Answer<Unit> Session::carry_out(xen::BackendActions actions)
 {
     std::vector<StoreChange> changes;
     const backend::Device* device = backend_->device(key_.devid);
-    if (std::exchange(rewrite_, false) && device != nullptr)
+    if (std::exchange(rewrite_, false) && device != nullptr) {
         add_nodes(changes, device->connected);
+        // Frontends look at the size again when the state is written, though it is the same.
+        if (fsm_.own_state() == XenbusStateConnected)
+            add(changes, "state", std::to_string(XenbusStateConnected));
+    }
     Outcome<Unit> result = Unit{};
     for (const xen::BackendAction& action : actions) {
         device = backend_->device(key_.devid);
@@ -270,8 +285,8 @@ Answer<Unit> Session::carry_out(xen::BackendActions actions)
         // What follows must be seen after what was written before.
         if (auto written = co_await flush(changes); !written)
             result = written;
-        if (action.kind == Act::connect)
-            result = co_await connect();
+        if (action.kind == Act::connect || action.kind == Act::resume)
+            result = co_await connect(action.kind == Act::resume);
         else if (action.kind == Act::disconnect)
             result = co_await disconnect();
         else if (action.kind == Act::remove) {
@@ -298,17 +313,26 @@ Answer<Unit> Session::flush(std::vector<StoreChange>& changes)
     co_return written;
 }
 
-Answer<Unit> Session::connect()
+Answer<Unit> Session::connect(bool resume)
 {
-    co_await calm_down();
+    const std::string name = device_name(owner_.domid, config_);
+    if (!resume)
+        co_await calm_down();
     auto request = co_await read_frontend(store_, key_, owner_.domid, paths_.frontend);
     Outcome<Unit> done = Unit{};
-    if (!request)
+    if (!request) {
         done = request.error();
-    else
+    } else {
+        request->resume = resume;
         done = co_await backend_->connect_device(std::move(*request));
+    }
+    // It died meanwhile: that is told apart, and the next process tries again.
+    if (!done && done.error().code == Code::unreachable)
+        co_return done;
     if (!done)
-        failure_ = device_name(owner_.domid, config_) + ": " + describe(done.error());
+        failure_ = name + ": " + describe(done.error());
+    else if (resume)
+        notice_("device.resumed", name + ": its backend process was replaced (" + lost_ + ")");
     events_.push_front({done ? Happened::connected : Happened::connect_failed});
     co_return done;
 }

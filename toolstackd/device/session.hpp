@@ -44,11 +44,17 @@ class Session : public std::enable_shared_from_this<Session> {
     // The process has the device again (after backend_lost), or has lost it, or serves it no more.
     void prepared() { push({xen::BackendEventKind::prepared}); }
     void backend_lost(const std::string& why);
+    // No other process will take its place.
+    void backend_gone(const std::string& why);
     void stopped(const std::string& why);
     // New values of what is written when connected.
     void changed();
 
     const DeviceOwner& owner() const { return owner_; }
+    // What the next process is told, too.
+    void keep_limits(const rpc::LimitConfig& limits);
+
+    const std::shared_ptr<Backend>& backend() const { return backend_; }
     const DeviceConfig& config() const { return config_; }
     const DevicePaths& paths() const { return paths_; }
     bool removed() const { return fsm_.phase() == xen::BackendFsm::Phase::removed; }
@@ -59,7 +65,7 @@ class Session : public std::enable_shared_from_this<Session> {
     boost::asio::awaitable<void> work();
     Answer<Unit> carry_out(xen::BackendActions actions);
     Answer<Unit> flush(std::vector<StoreChange>& changes);
-    Answer<Unit> connect();
+    Answer<Unit> connect(bool resume);
     Answer<Unit> disconnect();
     boost::asio::awaitable<void> look_at_frontend();
     xenbus_state forgotten();
@@ -80,6 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::deque<xen::BackendEvent> events_;
     std::deque<Alarm::Clock::time_point> connects_; // of late, to slow down a guest that toggles
     std::string failure_;
+    std::string lost_; // why the process before is no more
     Alarm alarm_;
     bool rewrite_ = false;
     bool gone_ = false; // removed from the process, too

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 #include <utility>
 
 namespace zocalo::toolstack {
@@ -24,10 +25,8 @@ using namespace std::chrono_literals;
 using Kind = StoreChange::Kind;
 
 constexpr auto kOpenLimit = 30s;
-// A backend that dies more often than so in a minute is left dead.
-constexpr std::size_t kDeaths = 3;
-constexpr auto kDeathsIn = 60s;
-
+// More than the host has processors to serve would only cost memory.
+constexpr unsigned kMostNicQueues = 4;
 Outcome<std::array<std::uint8_t, 6>> mac_of(const rpc::NicConfig& nic)
 {
     std::array<std::uint8_t, 6> mac{};
@@ -46,12 +45,15 @@ Outcome<std::array<std::uint8_t, 6>> mac_of(const rpc::NicConfig& nic)
 
 Outcome<std::vector<UniqueFd>> open_nic(const rpc::NicConfig& nic, const std::string& vifname)
 {
-    Tap tap = TRY(create_tap(vifname));
+    const unsigned cpus = std::max(std::thread::hardware_concurrency(), 1u);
+    Tap tap = TRY(create_tap(vifname, std::min(cpus, kMostNicQueues)));
     Netlink netlink = TRY(Netlink::open());
     BridgePort port;
     port.link = tap.name;
     port.bridge = nic.bridge;
     port.mtu = nic.mtu;
+    if (!nic.vlan.empty())
+        port.vlans = TRY(rpc::parse_vlans(nic.vlan));
     TRY(attach_port(netlink, port));
     return std::move(tap.queues);
 }
@@ -126,6 +128,26 @@ XenDevices::backend_of(DeviceOwner owner, DeviceKind kind, bool may_start)
     co_return backend;
 }
 
+namespace {
+
+// The device as it was added, once its limits hold.
+Answer<backend::Ready> limited(
+    std::shared_ptr<Backend> backend,
+    backend::DeviceId id,
+    rpc::LimitConfig limits,
+    Outcome<backend::Ready> ready
+)
+{
+    if (!ready || limits == rpc::LimitConfig{})
+        co_return ready;
+    auto done = co_await backend->set_limits(id, limits);
+    if (!done)
+        co_return done.error();
+    co_return ready;
+}
+
+} // namespace
+
 // Opens what the device needs of the host and hands it to the process.
 Answer<backend::Ready>
 XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfig config)
@@ -133,29 +155,40 @@ XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfi
     const std::string name = device_name(owner.domid, config);
     const std::string label = owner.name + " " + name;
     if (const auto* disk = std::get_if<rpc::DiskConfig>(&config)) {
-        std::function<Outcome<std::shared_ptr<UniqueFd>>()> work =
-            [copy = *disk]() -> Outcome<std::shared_ptr<UniqueFd>> {
-            return std::make_shared<UniqueFd>(TRY(open_image(copy)));
+        using Files = std::shared_ptr<std::vector<UniqueFd>>;
+        std::function<Outcome<Files>()> work =
+            [launcher = launcher_, uuid = owner.uuid, copy = *disk]() -> Outcome<Files> {
+            auto files = std::make_shared<std::vector<UniqueFd>>();
+            files->push_back(TRY(open_image(copy)));
+            files->push_back(TRY(launcher->journal(uuid, key_of(copy))));
+            return files;
         };
-        auto image = co_await within<std::shared_ptr<UniqueFd>>(
+        auto files = co_await within<Files>(
             executor_, pool_, kOpenLimit, "opening " + disk->target, std::move(work)
         );
-        if (!image)
-            co_return image.error();
+        if (!files)
+            co_return files.error();
         backend::AddDisk request;
         request.device = disk->devid.value_or(0);
         request.read_only = disk->readonly;
         request.cdrom = disk->cdrom;
+        request.discard = disk->discard;
         request.label = label.substr(0, backend::kMaxValueBytes);
-        co_return co_await backend->add_disk(std::move(request), std::move(**image));
+        const rpc::LimitConfig limits = disk->limits;
+        const backend::DeviceId id = request.device;
+        auto ready = co_await backend->add_disk(std::move(request), std::move(**files));
+        co_return co_await limited(backend, id, limits, std::move(ready));
     }
     const auto& nic = std::get<rpc::NicConfig>(config);
     auto mac = mac_of(nic);
     if (!mac)
         co_return mac.error();
     using Taps = std::shared_ptr<std::vector<UniqueFd>>;
-    std::function<Outcome<Taps>()> work = [open = open_nic_, nic, name]() -> Outcome<Taps> {
-        return std::make_shared<std::vector<UniqueFd>>(TRY(open(nic, name)));
+    std::function<Outcome<Taps>()> work =
+        [open = open_nic_, launcher = launcher_, uuid = owner.uuid, nic, name]() -> Outcome<Taps> {
+        auto files = std::make_shared<std::vector<UniqueFd>>(TRY(open(nic, name)));
+        files->push_back(TRY(launcher->journal(uuid, key_of(nic))));
+        return files;
     };
     failpoint("device.tap:before");
     auto taps =
@@ -167,9 +200,12 @@ XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfi
     request.device = nic.devid.value_or(0);
     request.mac = *mac;
     request.mtu = nic.mtu.value_or(1500);
-    request.queues = static_cast<std::uint32_t>((*taps)->size());
+    request.queues = static_cast<std::uint32_t>((*taps)->size() - 1);
     request.label = label.substr(0, backend::kMaxValueBytes);
-    co_return co_await backend->add_nic(std::move(request), std::move(**taps));
+    const rpc::LimitConfig limits = nic.limits;
+    const backend::DeviceId id = request.device;
+    auto ready = co_await backend->add_nic(std::move(request), std::move(**taps));
+    co_return co_await limited(backend, id, limits, std::move(ready));
 }
 
 Answer<std::vector<StoreChange>>
@@ -330,53 +366,6 @@ void XenDevices::handle(const rpc::Uuid& uuid, DeviceKind kind, const backend::E
         if (const auto session = session_of(uuid, {kind, changed->device}))
             session->changed();
     }
-}
-
-void XenDevices::lost(const rpc::Uuid& uuid, DeviceKind kind, const std::string& why)
-{
-    const auto found = domains_.find(uuid);
-    if (found == domains_.end())
-        return;
-    for (auto& [key, session] : found->second.sessions)
-        if (key.kind == kind)
-            session->backend_lost(why);
-    auto& deaths = found->second.deaths;
-    const auto now = std::chrono::steady_clock::now();
-    std::erase_if(deaths, [now](const auto& at) { return at + kDeathsIn < now; });
-    deaths.push_back(now);
-    if (deaths.size() > kDeaths)
-        return log_error("domain " + rpc::text(uuid) + ": its backend keeps dying; left dead");
-    asio::co_spawn(executor_, revive(uuid, kind), asio::detached);
-}
-
-// A new process for the devices that are left; guests see the device close and may open it again.
-asio::awaitable<void> XenDevices::revive(rpc::Uuid uuid, DeviceKind kind)
-{
-    const auto alive = alive_;
-    const auto found = domains_.find(uuid);
-    if (found == domains_.end())
-        co_return;
-    const DeviceOwner owner = found->second.owner;
-    std::vector<std::shared_ptr<Session>> sessions;
-    for (auto& [key, session] : found->second.sessions)
-        if (key.kind == kind)
-            sessions.push_back(session);
-    auto backend = co_await backend_of(owner, kind, true);
-    for (const auto& session : sessions) {
-        if (!backend || !*alive)
-            break;
-        const std::shared_ptr<Backend> process = *backend;
-        if (process->device(key_of(session->config()).devid) == nullptr) {
-            auto ready = co_await add(process, owner, session->config());
-            if (!ready) {
-                tell(uuid, key_of(session->config()), "device.failed", describe(ready.error()));
-                continue;
-            }
-        }
-        session->prepared();
-    }
-    if (!backend)
-        log_error("cannot start a backend again: " + describe(backend.error()));
 }
 
 void XenDevices::tell(

@@ -48,6 +48,10 @@ class XenDevices final : public Devices {
     Answer<std::vector<rpc::DiskView>> disks(const DeviceOwner& owner) override;
     Answer<std::vector<rpc::NicView>> nics(const DeviceOwner& owner) override;
     Answer<DeviceRemains> survey() override;
+    Answer<Unit>
+    set_limits(const DeviceOwner& owner, DeviceKey device, const rpc::LimitConfig& limits) override;
+    Answer<Unit> measure(const DeviceOwner& owner, DeviceKey device) override;
+    Answer<std::vector<rpc::DeviceStats>> stats(const DeviceOwner& owner) override;
     void on_notice(Notice notice) override { notice_ = std::move(notice); }
 
   private:

@@ -21,7 +21,7 @@ class FakeGrantTable final : public GrantTable {
 
     // The page behind a reference; granted by asking for it.
     Page& page(std::uint32_t ref) { return pages_[ref]; }
-    void revoke(std::uint32_t ref) { pages_.erase(ref); }
+    void revoke(std::uint32_t ref);
     // Ring pages must be contiguous for us: map() of exactly these references yields `memory`.
     void grant_ring(std::vector<GrantRef> refs, std::span<std::byte> memory)
     {
@@ -30,6 +30,7 @@ class FakeGrantTable final : public GrantTable {
 
     std::function<void()> before_copy; // a guest that changes its mind at the worst moment
     bool fail_next_copy = false;       // the ioctl itself fails
+    bool maps_pages = true;            // single pages can be mapped, not only rings
     std::size_t mapped = 0;            // mappings alive
     std::size_t copies = 0;            // ops run
     std::size_t calls = 0;             // batches
@@ -45,6 +46,7 @@ class FakeGrantTable final : public GrantTable {
 
     DomId guest_;
     std::map<std::uint32_t, Page> pages_;
+    std::multimap<std::uint32_t, Page> revoked_;
     std::map<std::vector<GrantRef>, std::span<std::byte>> rings_;
 };
 

@@ -15,6 +15,7 @@ namespace zocalo::blk {
 namespace {
 
 struct AioImageTest : testing::Test {
+    backend::Worker worker;
     boost::asio::io_context io;
     std::string path;
     std::vector<Completion> done;
@@ -39,7 +40,7 @@ struct AioImageTest : testing::Test {
     }
     std::unique_ptr<AioImage> image(off_t bytes)
     {
-        auto made = AioImage::create(io, file(bytes), {});
+        auto made = AioImage::create(io, worker, file(bytes), {});
         EXPECT_TRUE(made) << made.error().what;
         (*made)->on_completed([this](std::span<const Completion> all) {
             done.insert(done.end(), all.begin(), all.end());
@@ -77,6 +78,45 @@ TEST_F(AioImageTest, WhatIsWrittenIsReadAgain)
     EXPECT_EQ(page->bytes[512], std::byte{0x3c});
 }
 
+TEST_F(AioImageTest, ADiscardGivesTheSpaceBackAndKeepsTheSize)
+{
+    auto disk = image(1 << 20);
+    if (disk->discard_granularity() == 0)
+        GTEST_SKIP() << "this file system cannot punch holes";
+    std::memset(page->bytes, 0x3c, sizeof page->bytes);
+    disk->submit({1, Direction::write, 0, buffer(8 * kPageSize)});
+    disk->kick();
+    run_until(1);
+    struct stat before {};
+    ASSERT_EQ(::stat(path.c_str(), &before), 0);
+    Transfer discard{2, Direction::discard, 2 * kPageSize, {}};
+    discard.length = 4 * kPageSize;
+    disk->submit(discard);
+    disk->kick();
+    run_until(2);
+    EXPECT_EQ(done[1].error, 0);
+    disk->submit({3, Direction::read, 0, buffer(8 * kPageSize)});
+    disk->kick();
+    run_until(3);
+    EXPECT_EQ(page->bytes[2 * kPageSize - 1], std::byte{0x3c});
+    EXPECT_EQ(page->bytes[2 * kPageSize], std::byte{0});
+    EXPECT_EQ(page->bytes[6 * kPageSize - 1], std::byte{0});
+    EXPECT_EQ(page->bytes[6 * kPageSize], std::byte{0x3c});
+    struct stat after {};
+    ASSERT_EQ(::stat(path.c_str(), &after), 0);
+    EXPECT_EQ(after.st_size, before.st_size);
+    EXPECT_LT(after.st_blocks, before.st_blocks);
+}
+
+TEST_F(AioImageTest, AFileThatGrewIsSeenOnceMeasured)
+{
+    auto disk = image(1 << 20);
+    ASSERT_EQ(::truncate(path.c_str(), 2 << 20), 0);
+    EXPECT_EQ(disk->sectors(), 2048u);
+    disk->measure();
+    EXPECT_EQ(disk->sectors(), 4096u);
+}
+
 TEST_F(AioImageTest, AFileThatWasCutBelowUsGivesAnErrorNotZeroes)
 {
     auto disk = image(64 * 1024);
@@ -94,7 +134,7 @@ TEST_F(AioImageTest, ATransferTheMediumRefusesFailsAloneInItsBatch)
     UniqueFd read_only = file(64 * 1024, O_RDONLY);
     AioImage::Wanted wanted;
     wanted.read_only = true;
-    auto disk = AioImage::create(io, std::move(read_only), wanted);
+    auto disk = AioImage::create(io, worker, std::move(read_only), wanted);
     ASSERT_TRUE(disk) << disk.error().what;
     (*disk)->on_completed([this](std::span<const Completion> all) {
         done.insert(done.end(), all.begin(), all.end());
@@ -130,17 +170,17 @@ TEST_F(AioImageTest, AnOddFileSizeIsRoundedDownToSectors)
 
 TEST_F(AioImageTest, UselessImagesAreRefusedWithAReason)
 {
-    auto tiny = AioImage::create(io, file(511), {});
+    auto tiny = AioImage::create(io, worker, file(511), {});
     ASSERT_FALSE(tiny);
     EXPECT_NE(tiny.error().what.find("511 bytes"), std::string::npos);
     EXPECT_FALSE(tiny.error().next.empty());
     ::unlink(path.c_str());
 
-    auto locked = AioImage::create(io, file(4096, O_RDONLY), {});
+    auto locked = AioImage::create(io, worker, file(4096, O_RDONLY), {});
     ASSERT_FALSE(locked);
     EXPECT_EQ(locked.error().code, Code::denied);
 
-    auto folder = AioImage::create(io, UniqueFd{::open("/", O_RDONLY | O_CLOEXEC)}, {});
+    auto folder = AioImage::create(io, worker, UniqueFd{::open("/", O_RDONLY | O_CLOEXEC)}, {});
     ASSERT_FALSE(folder);
     EXPECT_NE(folder.error().what.find("neither"), std::string::npos);
 }

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 namespace zocalo::blk {
 namespace {
@@ -30,6 +31,13 @@ backend::Connect connect_request(std::vector<GrantRef> refs = kRing)
     return request;
 }
 
+backend::Connect connect_resumed()
+{
+    backend::Connect request = connect_request();
+    request.resume = true;
+    return request;
+}
+
 struct DeviceTest : testing::Test {
     boost::asio::io_context io;
     xen::FakeEventChannels events;
@@ -37,9 +45,11 @@ struct DeviceTest : testing::Test {
     backend::EventPump pump{io, events};
     std::vector<backend::Event> told;
     xen::test::FrontRing front{sizeof(blkif_request)};
+    backend::Worker worker;
     Device::Surroundings surroundings{
-        io, pump, grants, [this](backend::Event e) { told.push_back(std::move(e)); }};
+        io, pump, grants, worker, [this](backend::Event e) { told.push_back(std::move(e)); }};
     MemoryImage* image = nullptr;
+    UniqueFd journal{::memfd_create("journal", MFD_CLOEXEC)};
     std::shared_ptr<Device> device = make();
 
     std::shared_ptr<Device> make()
@@ -50,7 +60,8 @@ struct DeviceTest : testing::Test {
         backend::AddDisk disk;
         disk.device = 51712;
         disk.label = "test";
-        auto made = Device::create(surroundings, disk, std::move(memory));
+        auto made =
+            Device::create(surroundings, disk, std::move(memory), Journal::open({}).value());
         EXPECT_TRUE(made);
         return *made;
     }
@@ -158,6 +169,82 @@ TEST_F(DeviceTest, ConnectsAgainAfterADisconnect)
         ASSERT_TRUE(gone);
     }
     EXPECT_EQ(grants.mapped, 0u);
+}
+
+TEST_F(DeviceTest, TheNextProcessGoesOnWithTheSameRing)
+{
+    ASSERT_TRUE(device->connect(connect_request()));
+    grants.page(5).fill(std::byte{0x42});
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    kick();
+    ASSERT_EQ(image->waiting.size(), 1u);
+    device.reset(); // killed: nothing was answered
+    device = make();
+    ASSERT_TRUE(device->connect(connect_resumed()));
+    turn();
+    ASSERT_EQ(image->waiting.size(), 1u);
+    EXPECT_EQ(events.notified(port()), 1u); // in case the one before died before its event
+    image->finish_all();
+    EXPECT_EQ(front.take<blkif_response>()->id, 1u);
+    EXPECT_EQ(image->bytes[0], std::byte{0x42});
+}
+
+TEST_F(DeviceTest, NothingIsResumedAfterAnOrderlyEndOrOnAnotherRing)
+{
+    ASSERT_TRUE(device->connect(connect_request()));
+    front.push(direct(BLKIF_OP_FLUSH_DISKCACHE, 1, 0, {}));
+    kick();
+    image->finish_all();
+    backend::Connect request = connect_resumed();
+    request.queues[0].ports[0] = EventPort{16};
+    std::shared_ptr<Device> next = make();
+    EXPECT_FALSE(next->connect(request)); // another event channel
+    device->disconnect([] {});
+    turn();
+    next = make();
+    EXPECT_FALSE(next->connect(connect_resumed())); // the ring has answers nobody knows of
+    EXPECT_EQ(grants.mapped, 0u);
+    device = next;
+}
+
+TEST_F(DeviceTest, ARateIsKeptAndCanBeLifted)
+{
+    backend::SetLimits limits{51712};
+    limits.operations_per_second = 1;
+    limits.operations_burst = 2;
+    device->set_rate(limits);
+    ASSERT_TRUE(device->connect(connect_request()));
+    for (std::uint64_t id = 0; id < 5; ++id)
+        front.push(direct(BLKIF_OP_FLUSH_DISKCACHE, id, 0, {}));
+    kick();
+    EXPECT_EQ(image->waiting.size(), 2u);
+    image->finish_all();
+    kick();
+    EXPECT_EQ(image->waiting.size(), 0u);
+    device->set_rate({51712});
+    turn();
+    EXPECT_EQ(image->waiting.size(), 3u);
+    image->finish_all();
+}
+
+TEST_F(DeviceTest, AnImageThatGrewIsToldAndUsableAtOnce)
+{
+    ASSERT_TRUE(device->connect(connect_request()));
+    device->measure();
+    EXPECT_TRUE(told.empty());
+    image->bytes.resize(8192 * 512);
+    front.push(direct(BLKIF_OP_WRITE, 1, 8000, {{5, 0, 7}}));
+    grants.page(5);
+    kick();
+    EXPECT_EQ(front.take<blkif_response>()->status, BLKIF_RSP_ERROR);
+    device->measure();
+    ASSERT_EQ(told.size(), 1u);
+    const auto& changed = std::get<backend::DeviceChanged>(told[0]);
+    EXPECT_EQ(changed.connected[0], (backend::Node{"sectors", "8192"}));
+    front.push(direct(BLKIF_OP_WRITE, 2, 8000, {{5, 0, 7}}));
+    kick();
+    image->finish_all();
+    EXPECT_EQ(front.take<blkif_response>()->status, BLKIF_RSP_OKAY);
 }
 
 TEST_F(DeviceTest, AHostileRingStopsThisDeviceAndSaysSo)

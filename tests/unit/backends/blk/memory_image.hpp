@@ -21,6 +21,7 @@ class MemoryImage final : public Image {
     std::uint64_t sectors() const override { return bytes.size() / 512; }
     bool writable() const override { return true; }
     std::uint32_t physical_block() const override { return 512; }
+    std::uint32_t discard_granularity() const override { return granularity; }
     std::size_t room() const override { return depth_ - waiting.size(); }
     void submit(const Transfer& transfer) override { waiting.push_back(transfer); }
     void kick() override { ++kicks; }
@@ -49,6 +50,7 @@ class MemoryImage final : public Image {
     std::vector<std::byte> bytes;
     std::deque<Transfer> waiting;
     unsigned kicks = 0;
+    std::uint32_t granularity = 0;
 
   private:
     void carry_out(const Transfer& t)
@@ -57,6 +59,8 @@ class MemoryImage final : public Image {
             std::memcpy(t.data.data(), bytes.data() + t.offset, t.data.size());
         else if (t.direction == Direction::write)
             std::memcpy(bytes.data() + t.offset, t.data.data(), t.data.size());
+        else if (t.direction == Direction::discard)
+            std::memset(bytes.data() + t.offset, 0, t.length);
     }
     std::size_t depth_;
     OnCompleted callback_;

@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/blk/queue.hpp"
-#include "common/xen-sys/fake/fake_grant_table.hpp"
-#include "tests/unit/backends/blk/memory_image.hpp"
-#include "tests/unit/backends/blk/request_builder.hpp"
-#include "tests/unit/common/xen-proto/front_ring.hpp"
-
-#include <gtest/gtest.h>
+#include "tests/unit/backends/blk/queue_world.hpp"
 
 #include <set>
 
@@ -14,50 +8,10 @@ namespace {
 
 using test::direct;
 using test::indirect;
+using test::kGuest;
 using test::MemoryImage;
+using test::QueueTest;
 using Served = Queue::Served;
-
-constexpr DomId kGuest{7};
-
-struct QueueTest : testing::Test {
-    xen::test::FrontRing front{sizeof(blkif_request)};
-    xen::FakeGrantTable grants{kGuest};
-    MemoryImage image{4096};
-    BufferPool buffers = BufferPool::create(2 << 20).value();
-    Counters counters;
-    Queue queue = make();
-
-    Queue make(Limits limits = {4096, 512, false})
-    {
-        Queue made{
-            QueueParts{grants, image, buffers, counters, limits, kGuest, 0},
-            *xen::BackRing::attach(front.pages(), sizeof(blkif_request)),
-            layout(backend::RingAbi::native)};
-        image.on_completed([this](std::span<const Completion> done) {
-            for (const Completion& c : done)
-                queue.complete(Queue::slot_of(c.tag), c.error);
-            queue.flush();
-        });
-        return made;
-    }
-    void fill(std::uint32_t ref, int value)
-    {
-        grants.page(ref).fill(static_cast<std::byte>(value));
-    }
-    std::optional<blkif_response> answer() { return front.take<blkif_response>(); }
-    // The only answer there is, for request `id`.
-    int status_of(std::uint64_t id)
-    {
-        const auto response = answer();
-        EXPECT_TRUE(response);
-        if (!response)
-            return -99;
-        EXPECT_EQ(response->id, id);
-        EXPECT_FALSE(answer());
-        return response->status;
-    }
-    std::byte disk(std::size_t sector) { return image.bytes[sector * 512]; }
-};
 
 TEST_F(QueueTest, AWriteCopiesTheGuestsPagesToTheImage)
 {
@@ -309,7 +263,7 @@ TEST_F(QueueTest, ARingRefilledWithNonsenseDoesNotHoldTheTurn)
 {
     xen::test::FrontRing big{sizeof(blkif_request), 2};
     Queue other{
-        QueueParts{grants, image, buffers, counters, {4096, 512, false}, kGuest, 0},
+        parts(image),
         *xen::BackRing::attach(big.pages(), sizeof(blkif_request)),
         layout(backend::RingAbi::native)};
     const auto refill = [&big](std::uint32_t count) {
@@ -335,7 +289,7 @@ TEST_F(QueueTest, WhenTheMediumIsFullTheRestWaitsOnTheRing)
 {
     MemoryImage small{4096, 2};
     Queue narrow{
-        QueueParts{grants, small, buffers, counters, {4096, 512, false}, kGuest, 0},
+        parts(small),
         *xen::BackRing::attach(front.pages(), sizeof(blkif_request)),
         layout(backend::RingAbi::native)};
     small.on_completed([&](std::span<const Completion> done) {

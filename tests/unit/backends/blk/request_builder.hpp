@@ -34,6 +34,22 @@ inline blkif_request direct(
     return request;
 }
 
+inline blkif_request
+discard(std::uint64_t id, std::uint64_t sector, std::uint64_t sectors, std::uint8_t flag = 0)
+{
+    blkif_request_discard request;
+    std::memset(&request, 0, sizeof request);
+    request.operation = BLKIF_OP_DISCARD;
+    request.flag = flag;
+    request.id = id;
+    request.sector_number = sector;
+    request.nr_sectors = sectors;
+    blkif_request slot;
+    std::memset(&slot, 0, sizeof slot);
+    std::memcpy(&slot, &request, sizeof request);
+    return slot;
+}
+
 inline blkif_request indirect(
     std::uint8_t operation,
     std::uint64_t id,

@@ -10,6 +10,7 @@ namespace zocalo::blk {
 namespace {
 
 using test::direct;
+using test::discard;
 using test::indirect;
 
 struct RequestTest : testing::Test {
@@ -98,6 +99,36 @@ TEST_F(RequestTest, UnknownOperationsAreUnsupportedAndMalformedOnesErrors)
     EXPECT_EQ(broken.error().status, Status::error);
     EXPECT_EQ(broken.error().id, 43u);
     EXPECT_FALSE(read(direct(BLKIF_OP_FLUSH_DISKCACHE, 1, 0, {{5, 0, 7}})));
+}
+
+TEST_F(RequestTest, ADiscardIsReadWhenItWasOffered)
+{
+    EXPECT_EQ(read(discard(9, 8, 16)).error().status, Status::unsupported);
+    limits.discard = true;
+    auto request = read(discard(9, 8, 16));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->operation, Operation::discard);
+    EXPECT_EQ(request->sector, 8u);
+    EXPECT_EQ(request->discarded, 16u);
+    EXPECT_EQ(request->segments, 0);
+    EXPECT_EQ(read(discard(9, 8, 16, BLKIF_DISCARD_SECURE)).error().status, Status::unsupported);
+    limits.secure_discard = true;
+    EXPECT_EQ(read(discard(9, 8, 16, BLKIF_DISCARD_SECURE))->operation, Operation::secure_discard);
+}
+
+TEST_F(RequestTest, ADiscardMustLieInsideTheDisk)
+{
+    limits.discard = true;
+    EXPECT_TRUE(read(discard(1, 0, 1000)));
+    EXPECT_FALSE(read(discard(1, 0, 0)));
+    EXPECT_FALSE(read(discard(1, 0, 1001)));
+    EXPECT_FALSE(read(discard(1, 1001, 1)));
+    EXPECT_FALSE(read(discard(1, 8, 0xffffffffffffffff)));
+    limits.sector_size = 4096;
+    EXPECT_FALSE(read(discard(1, 4, 8)));
+    EXPECT_FALSE(read(discard(1, 8, 4)));
+    limits.read_only = true;
+    EXPECT_FALSE(read(discard(1, 0, 8)));
 }
 
 TEST_F(RequestTest, AnIndirectRequestIsReadInTwoSteps)

@@ -13,6 +13,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <sys/mman.h>
 
 namespace zocalo::net {
 namespace {
@@ -155,6 +156,64 @@ TEST_F(NetServiceTest, FramesPassBetweenGuestAndTap)
         return std::ranges::find(received, in) != received.end();
     }));
     EXPECT_GT(events_.notified(events_.local_of(kRxPort)), 0u);
+}
+
+TEST_F(NetServiceTest, TheNextProcessGoesOnWithTheSameRings)
+{
+    const UniqueFd journal{::memfd_create("journal", MFD_CLOEXEC)};
+    const auto add_with_journal = [&](NetService& service) {
+        toolstack::Tap tap = make_tap("vif5.0");
+        backend::AddNic nic;
+        nic.label = "vif5.0";
+        tap.queues.emplace_back(::dup(journal.get()));
+        Answer out;
+        service.handle(nic, std::move(tap.queues), [&out](Answer a) { out = std::move(a); });
+        return std::holds_alternative<backend::Ready>(out);
+    };
+    const auto connect = [&](NetService& service, bool resume) {
+        request_.resume = resume;
+        Answer out;
+        service.handle(request_, {}, [&out](Answer a) { out = std::move(a); });
+        return std::holds_alternative<backend::Done>(out);
+    };
+    auto first = std::make_unique<NetService>(io_, pump_, grants_, kGuest);
+    ASSERT_TRUE(add_with_journal(*first));
+    ASSERT_TRUE(connect(*first, false));
+    const Frame out = ipv4(17, udp(bytes("from the guest")));
+    fill(grants_, 100, 0, out);
+    tx_.put(tx_slot(static_cast<unsigned>(out.size()), 0, 0, 1, 100));
+    kick(kTxPort);
+    ASSERT_TRUE(run_until([&] { return tx_.take().size() == 1; }));
+    // It dies with a packet taken and its answer written, but not shown to the guest.
+    first.reset();
+    {
+        const NetJournal open = NetJournal::open(UniqueFd{::dup(journal.get())}).value();
+        RingLog log = open.tx(0);
+        log.begin({kGuest.value, kTxRef, kTxPort.value});
+        log.taken(1);
+        log.answered(1);
+        tx_.put(tx_slot(static_cast<unsigned>(out.size()), 0, 0, 7, 100));
+        log.note(1, 7);
+        log.taken(2);
+        RingLog rx = open.rx(0);
+        rx.begin({kGuest.value, kRxRef, kTxPort.value});
+    }
+    NetService second{io_, pump_, grants_, kGuest};
+    ASSERT_TRUE(add_with_journal(second));
+    ASSERT_TRUE(connect(second, true));
+    auto answers = tx_.take();
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].id, 7);
+    EXPECT_EQ(answers[0].status, NETIF_RSP_ERROR);
+    EXPECT_GT(events_.notified(events_.local_of(kTxPort)), 0u);
+    tx_.put(tx_slot(static_cast<unsigned>(out.size()), 0, 0, 8, 100));
+    kick(kTxPort);
+    ASSERT_TRUE(run_until([&] {
+        answers = tx_.take();
+        return !answers.empty();
+    }));
+    EXPECT_EQ(answers[0].id, 8);
+    EXPECT_NE(answers[0].status, NETIF_RSP_ERROR);
 }
 
 TEST_F(NetServiceTest, HostileRingStopsItsCardOnly)

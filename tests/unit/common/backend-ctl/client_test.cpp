@@ -89,8 +89,10 @@ TEST_F(BackendClientTest, DescriptorsTravelAndAreClosedHere)
 {
     UniqueFd image{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
     const int number = image.get();
-    AddDisk disk{51712, false, false, 512, "test"};
-    auto& result = start(client->add_disk(disk, std::move(image), 10s));
+    AddDisk disk{51712, false, false, false, 512, "test"};
+    std::vector<UniqueFd> files;
+    files.push_back(std::move(image));
+    auto& result = start(client->add_disk(disk, std::move(files), 10s));
     EXPECT_EQ(::fcntl(number, F_GETFD), -1);
     Datagram datagram = receive();
     ASSERT_EQ(datagram.fds.size(), 1u);

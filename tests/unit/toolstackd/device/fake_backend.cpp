@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 namespace zocalo::toolstack {
@@ -86,7 +87,7 @@ backend::Answer FakeBackends::Process::answer(const backend::Request& request)
     if (const auto* nic = std::get_if<backend::AddNic>(&request))
         return ready(nic->device);
     if (const auto* connect = std::get_if<backend::Connect>(&request)) {
-        note("connect", connect->device);
+        note(connect->resume ? "resume" : "connect", connect->device);
         if (!owner->refuse_connect.empty())
             return backend::Failed{owner->refuse_connect, {}};
         devices[connect->device].state = backend::DeviceState::connected;
@@ -154,6 +155,17 @@ Outcome<std::vector<DeviceRemains::Process>> FakeBackends::find()
     for (const auto& [id, process] : processes_)
         found.push_back({id.first, id.second, 1});
     return found;
+}
+
+Outcome<UniqueFd> FakeBackends::journal(const rpc::Uuid&, DeviceKey device)
+{
+    ++journals[device.devid];
+    return UniqueFd{::memfd_create("journal", MFD_CLOEXEC)};
+}
+
+void FakeBackends::drop_journal(const rpc::Uuid&, DeviceKey device)
+{
+    journals.erase(device.devid);
 }
 
 void FakeBackends::kill(const Id& id)

@@ -267,14 +267,47 @@ TEST_F(XenDevicesTest, ConnectsToTheProcessAgainWhenOnlyTheLineBroke)
     EXPECT_TRUE(get(devices->detach(owner, kDisk, true, 10s)));
 }
 
-TEST_F(XenDevicesTest, StartsADeadBackendAgainAndOffersTheDeviceToTheGuest)
+TEST_F(XenDevicesTest, ReplacesADeadBackendUnderAGuestThatNoticesNothing)
 {
     attach();
     guest_connects();
+    const unsigned transactions = server.transactions;
+    for (int i = 1; i <= 3; ++i) {
+        backends->kill(blk);
+        until([&] { return count("resume 51712") == i; });
+        settle();
+        EXPECT_EQ(std::ranges::count(notices, "device.resumed"), i);
+    }
+    EXPECT_EQ(server.transactions, transactions);
+    EXPECT_EQ(back_state(), "4");
+    EXPECT_EQ(count("connect 51712"), 1);
+    EXPECT_EQ(backends->journals[51712], 4u);
+    EXPECT_TRUE(get(devices->detach(owner, kDisk, true, 10s)));
+    EXPECT_TRUE(backends->journals.empty());
+}
+
+TEST_F(XenDevicesTest, ResumesWhatDiedWhileTheDaemonWasDown)
+{
+    attach();
+    guest_connects();
+    devices.reset();
     backends->kill(blk);
-    until([&] { return count("add 51712") == 2; });
+    restart();
+    ASSERT_TRUE(get(devices->follow(owner, {disk})));
+    until([&] { return count("resume 51712") == 1; });
+    settle();
+    EXPECT_EQ(back_state(), "4");
+}
+
+TEST_F(XenDevicesTest, OffersTheDeviceAnewWhenABackendCannotResume)
+{
+    attach();
+    guest_connects();
+    backends->refuse_connect = "does not fit";
+    backends->kill(blk);
     until([&] { return back_state() == "5"; });
     EXPECT_THAT(notices, Contains("device.failed"));
+    backends->refuse_connect.clear();
     guest("6");
     until([&] { return back_state() == "6"; });
     guest("1");
@@ -283,18 +316,20 @@ TEST_F(XenDevicesTest, StartsADeadBackendAgainAndOffersTheDeviceToTheGuest)
     EXPECT_EQ(backends->state(blk, kDisk.devid), backend::DeviceState::connected);
 }
 
-TEST_F(XenDevicesTest, LeavesABackendDeadThatKeepsDying)
+TEST_F(XenDevicesTest, LeavesABackendDeadThatKeepsDyingAndClosesItsDevices)
 {
     attach();
-    for (int i = 2; i <= 4; ++i) {
+    guest_connects();
+    for (int i = 1; i <= 8; ++i) {
         backends->kill(blk);
-        until([&] { return count("add 51712") == i; });
+        until([&] { return count("resume 51712") == i; });
         settle();
     }
     backends->kill(blk);
-    settle();
+    until([&] { return back_state() == "5"; });
     EXPECT_FALSE(backends->runs(blk));
-    EXPECT_EQ(count("start"), 4);
+    EXPECT_EQ(count("start"), 9);
+    EXPECT_THAT(notices, Contains("device.failed"));
 }
 
 TEST_F(XenDevicesTest, ClosesADeviceWhoseRingBroke)
