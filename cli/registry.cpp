@@ -45,6 +45,8 @@ namespace zocalo::cli {
     X(block_attach)                                                                                \
     X(block_list)                                                                                  \
     X(block_detach)                                                                                \
+    X(block_limit)                                                                                 \
+    X(block_measure)                                                                               \
     X(network_attach)                                                                              \
     X(network_list)                                                                                \
     X(network_detach)                                                                              \

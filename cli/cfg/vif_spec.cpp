@@ -104,8 +104,10 @@ Outcome<Unit> set_checked(rpc::NicConfig& nic, std::string_view key, std::string
     } else if (key == "type") {
         nic.type = TRY(checked_type(value));
     } else if (key == "rate") {
-        TRY(parse_rate(value));
+        const VifRate rate = TRY(parse_rate(value));
         nic.rate = value;
+        nic.limits.bytes_per_second = rate.bytes_per_interval * 1'000'000 / rate.interval_us;
+        nic.limits.bytes_burst = rate.bytes_per_interval;
     } else if (key == "devid") {
         nic.devid = TRY(number(key, value, 255));
     } else if (key == "mtu") {

@@ -149,6 +149,11 @@ Outcome<rpc::DomainDetail> Api::domain(const std::string& ref)
     return read_answer<rpc::DomainDetail>(get(domain_path(ref)));
 }
 
+Outcome<std::vector<rpc::DeviceStats>> Api::device_stats(const std::string& ref)
+{
+    return read_answer<std::vector<rpc::DeviceStats>>(get(domain_path(ref, "/stats")));
+}
+
 Outcome<rpc::HostView> Api::host()
 {
     return read_answer<rpc::HostView>(get("/v1/host"));

@@ -57,6 +57,7 @@ class Api {
 
     Outcome<std::vector<rpc::DomainView>> domains();
     Outcome<rpc::DomainDetail> domain(const std::string& ref);
+    Outcome<std::vector<rpc::DeviceStats>> device_stats(const std::string& ref);
     Outcome<rpc::HostView> host();
     Outcome<std::string> dmesg(bool clear);
     Outcome<std::string> console_log(const std::string& ref, std::uint64_t bytes);

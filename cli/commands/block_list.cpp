@@ -5,8 +5,66 @@
 namespace zocalo::cli {
 namespace {
 
+constexpr Option kOptions[] = {
+    {'s', "stats", "", "What each disk's backend counted; -o json has all of it"},
+};
+
+std::uint64_t counter(const rpc::DeviceStats& disk, const char* name)
+{
+    const auto* value = disk.counters.if_contains(name);
+    return value != nullptr && value->is_number() ? value->to_number<std::uint64_t>() : 0;
+}
+
+// The mean of a stage in microseconds, out of its sum and its buckets.
+std::uint64_t mean(const rpc::DeviceStats& disk, const std::string& stage)
+{
+    std::uint64_t count = 0;
+    for (const auto& [name, value] : disk.counters)
+        if (std::string_view(name).starts_with(stage + "_us_lt_") && value.is_number())
+            count += value.to_number<std::uint64_t>();
+    return count == 0 ? 0 : counter(disk, (stage + "_us_sum").c_str()) / count;
+}
+
+Outcome<Unit> show_stats(const Args& args, Session& session)
+{
+    Listing listing;
+    listing.columns = {
+        {"domain", "NAME"},
+        {"name", "VDEV"},
+        {"read_requests", "READS", true},
+        {"read_bytes", "READ-BYTES", true},
+        {"write_requests", "WRITES", true},
+        {"write_bytes", "WRITE-BYTES", true},
+        {"flush_requests", "FLUSHES", true},
+        {"in_flight", "IN-FLIGHT", true},
+        {"persistent_grants", "GRANTS", true},
+        {"errors", "ERRORS", true},
+        {"fetch_us", "FETCH-US", true},
+        {"medium_us", "MEDIUM-US", true},
+        {"answer_us", "ANSWER-US", true}};
+    for (const auto& detail : TRY(details_of(args, session))) {
+        const std::string& uuid = detail.domain.uuid;
+        const std::string ref = uuid.empty() ? std::to_string(detail.domain.domid) : uuid;
+        for (const rpc::DeviceStats& disk : TRY(session.api.device_stats(ref))) {
+            if (disk.kind != "disk")
+                continue;
+            boost::json::object row = disk.counters;
+            row["domain"] = detail.domain.name;
+            row["name"] = disk.name;
+            row["errors"] = counter(disk, "io_errors") + counter(disk, "grant_errors") +
+                            counter(disk, "refused_requests");
+            for (const std::string stage : {"fetch", "medium", "answer"})
+                row[stage + "_us"] = mean(disk, stage);
+            listing.rows.emplace_back(std::move(row));
+        }
+    }
+    return session.show(args, listing);
+}
+
 Outcome<Unit> run(const Args& args, Session& session)
 {
+    if (args.has("stats"))
+        return show_stats(args, session);
     const auto details = TRY(details_of(args, session));
     if (session.mode == Mode::xl && !args.has("output")) {
         xl_block_header(session.out);
@@ -37,6 +95,7 @@ extern const Command block_list_command{
     .arguments = "[DOMAIN...]",
     .summary = "List domains' disks.",
     .section = Section::devices,
+    .options = kOptions,
     .least = 0,
     .most = kAnyNumber,
     .completion = Completion::domain,

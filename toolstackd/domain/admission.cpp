@@ -42,6 +42,8 @@ constexpr std::array kVerbs{
     Verb{"scheduler", reads_as<rpc::SchedConfig>, true, true},
     Verb{"block-attach", reads_as<rpc::DiskConfig>, false, false},
     Verb{"block-detach", reads_as<rpc::DetachBody>, false, false},
+    Verb{"block-limit", reads_as<rpc::LimitsBody>, false, false},
+    Verb{"block-measure", reads_as<rpc::MeasureBody>, false, false},
     Verb{"network-attach", reads_as<rpc::NicConfig>, false, false},
     Verb{"network-detach", reads_as<rpc::DetachBody>, false, false},
     Verb{"autostart", reads_as<rpc::AutostartConfig>, false, false},

@@ -3,6 +3,7 @@
 // say so in the batch.
 #include "common/rpc/bodies.hpp"
 #include "common/rpc/json.hpp"
+#include "toolstackd/domain/disk_care.hpp"
 #include "toolstackd/domain/ops.hpp"
 #include "toolstackd/domain/reservation.hpp"
 #include "toolstackd/domain/resize.hpp"
@@ -150,6 +151,8 @@ constexpr std::array kHandlers{
     Row{"vcpus", set_vcpus},
     Row{"affinity", set_affinity},
     Row{"scheduler", set_scheduler},
+    Row{"block-limit", set_disk_limits},
+    Row{"block-measure", measure_disk},
 };
 
 } // namespace

@@ -141,6 +141,17 @@ Answer<rpc::DomainDetail> DomainLayer::domain(std::string ref)
     return domain_detail(state_->ctx, std::move(ref));
 }
 
+Answer<std::vector<rpc::DeviceStats>> DomainLayer::device_stats(std::string ref)
+{
+    auto target = co_await find_target(state_->ctx, ref);
+    if (!target)
+        co_return target.error();
+    if (target->record == nullptr)
+        co_return std::vector<rpc::DeviceStats>{};
+    const DeviceOwner owner = target->record->owner();
+    co_return co_await state_->ctx.devices.stats(owner);
+}
+
 Answer<rpc::Uuid> DomainLayer::resolve(std::string ref)
 {
     auto target = co_await find_target(state_->ctx, ref);

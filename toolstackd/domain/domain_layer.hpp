@@ -44,6 +44,7 @@ class DomainLayer final : public Toolstack {
 
     Answer<std::vector<rpc::DomainView>> domains() override;
     Answer<rpc::DomainDetail> domain(std::string ref) override;
+    Answer<std::vector<rpc::DeviceStats>> device_stats(std::string ref) override;
     Answer<rpc::Uuid> resolve(std::string ref) override;
     Answer<rpc::OpView> submit(Request request) override;
     Answer<rpc::OpView> op(std::uint64_t id) override;

@@ -20,21 +20,24 @@ bool changed(const Record& record, const std::optional<LiveDomain>& now)
     return record.seen->shutdown != now->shutdown || record.seen->dying != now->dying;
 }
 
-// A device that failed is for clients to hear of; sessions slow down a guest that provokes it.
+// A device that failed, or whose backend was replaced, is for clients to hear of; sessions slow
+// down a guest that provokes it.
 boost::asio::awaitable<void>
-tell_failure(Context& ctx, rpc::Uuid uuid, DeviceKey device, std::string why)
+tell(Context& ctx, rpc::Uuid uuid, DeviceKey device, std::string kind, std::string text)
 {
     const Record* record = ctx.book.find(uuid);
     if (record == nullptr)
         co_return;
     const bool disk = device.kind == DeviceKind::disk;
     boost::json::object body{
-        {"kind", disk ? "disk" : "nic"}, {"devid", device.devid}, {"error", why}};
+        {"kind", disk ? "disk" : "nic"},
+        {"devid", device.devid},
+        {kind == "device.failed" ? "error" : "note", text}};
     Batch batch;
-    batch.events.push_back(event_of(ctx, *record, "device.failed", body));
+    batch.events.push_back(event_of(ctx, *record, kind, body));
     auto written = co_await ctx.commit_for_this_boot(std::move(batch));
     if (!written)
-        log_warning("a device's failure is in this log only: " + describe(written.error()));
+        log_warning("what became of a device is in this log only: " + describe(written.error()));
 }
 
 } // namespace
@@ -54,8 +57,8 @@ void Sweep::start()
             const rpc::Uuid& uuid, DeviceKey key, const std::string& kind, const std::string& text
         ) {
             log_info("domain " + rpc::text(uuid) + ": " + kind + ": " + text);
-            if (kind == "device.failed")
-                ctx_.tasks.spawn("device.failed", tell_failure(ctx_, uuid, key, text));
+            if (kind != "device.connected")
+                ctx_.tasks.spawn(kind, tell(ctx_, uuid, key, kind, text));
             actors_.mark(uuid);
         }
     );

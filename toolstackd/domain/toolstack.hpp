@@ -21,9 +21,9 @@ namespace zocalo::toolstack {
 
 // One change, as docs/api.md's routes describe it: the verb is the route's last word ("create",
 // "apply", "undefine", "start", "shutdown", "reboot", "destroy", "pause", "unpause", "rename",
-// "memory", "vcpus", "affinity", "scheduler", "block-attach", "block-detach", "network-attach",
-// "network-detach", "autostart", "adopt", "repair"), `args` its body (for detach: {"device":
-// "xvdb", "force": false}).
+// "memory", "vcpus", "affinity", "scheduler", "block-attach", "block-detach", "block-limit",
+// "block-measure", "network-attach", "network-detach", "autostart", "adopt", "repair"), `args` its
+// body (for detach: {"device": "xvdb", "force": false}).
 struct Request {
     std::string verb;
     std::string ref; // empty for create and repair
@@ -49,6 +49,8 @@ class Toolstack {
 
     virtual Answer<std::vector<rpc::DomainView>> domains() = 0;
     virtual Answer<rpc::DomainDetail> domain(std::string ref) = 0;
+    // What the backends of a domain of ours counted; empty when it does not run.
+    virtual Answer<std::vector<rpc::DeviceStats>> device_stats(std::string ref) = 0;
     // Name, domid, uuid or unique uuid prefix → the uuid: not_found or conflict.
     virtual Answer<rpc::Uuid> resolve(std::string ref) = 0;
 

@@ -80,6 +80,14 @@ Route detach(const char* pattern, const char* verb, const char* summary)
         {kForce, kWait}};
 }
 
+template <class Body>
+Route change_device(const char* pattern, const char* verb, const char* summary)
+{
+    Route route = change<Body>(Method::post, pattern, verb, summary);
+    route.handler = &handlers::change_device;
+    return route;
+}
+
 void add_host(std::vector<Route>& table)
 {
     table.push_back(
@@ -111,6 +119,11 @@ void add_domains(std::vector<Route>& table)
          shape<rpc::ConfigBody>(),
          shape<rpc::CheckAnswer>()}
     );
+    table.push_back(read<std::vector<rpc::DeviceStats>>(
+        "/v1/domains/{ref}/stats",
+        &handlers::device_stats,
+        "What its disks' and cards' backends counted."
+    ));
     const char* const one = "/v1/domains/{ref}";
     table.push_back(read<rpc::DomainDetail>(one, &handlers::domain, "One domain, its devices too.")
     );
@@ -153,6 +166,14 @@ void add_actions(std::vector<Route>& table)
         post, "/v1/domains/{ref}/disks", "block-attach", "Attach a disk; ends when connected."
     ));
     add(detach("/v1/domains/{ref}/disks/{device}", "block-detach", "Detach a disk."));
+    add(change_device<rpc::LimitConfig>(
+        "/v1/domains/{ref}/disks/{device}/limits", "block-limit", "What a disk may do."
+    ));
+    add(change_device<rpc::EmptyBody>(
+        "/v1/domains/{ref}/disks/{device}/measure",
+        "block-measure",
+        "Tell the guest the image's size when it is another one."
+    ));
     add(change<rpc::NicConfig>(
         post, "/v1/domains/{ref}/nics", "network-attach", "Attach a network interface."
     ));

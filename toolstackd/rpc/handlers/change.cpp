@@ -47,6 +47,15 @@ Answer<Reply> change(Services& services, Call call)
     co_return co_await submit(services, std::move(call), std::move(args));
 }
 
+Answer<Reply> change_device(Services& services, Call call)
+{
+    boost::json::object args;
+    args["device"] = call.params.at("device");
+    if (call.route->takes.schema != nullptr && std::string_view(call.route->verb) == "block-limit")
+        args["limits"] = std::move(call.body);
+    co_return co_await submit(services, std::move(call), std::move(args));
+}
+
 Answer<Reply> detach(Services& services, Call call)
 {
     auto force = call.target.flag("force");

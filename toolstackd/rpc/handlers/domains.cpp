@@ -17,6 +17,12 @@ Answer<Reply> domain(Services& services, Call call)
     co_return view_reply(answer);
 }
 
+Answer<Reply> device_stats(Services& services, Call call)
+{
+    const auto answer = co_await services.toolstack.device_stats(call.params.at("ref"));
+    co_return view_reply(answer);
+}
+
 Answer<Reply> check(Services& services, Call call)
 {
     auto body = rpc::from_json<rpc::ConfigBody>(call.body, "");

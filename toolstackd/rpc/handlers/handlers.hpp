@@ -13,8 +13,12 @@ Answer<Reply> change(Services& services, Call call);
 // The same for devices named by path: {device} and ?force= become the arguments.
 Answer<Reply> detach(Services& services, Call call);
 
+// And with a body: of a disk, {"device", "limits": body} or {"device"}.
+Answer<Reply> change_device(Services& services, Call call);
+
 Answer<Reply> domains(Services& services, Call call);
 Answer<Reply> domain(Services& services, Call call);
+Answer<Reply> device_stats(Services& services, Call call);
 Answer<Reply> check(Services& services, Call call);
 Answer<Reply> console_log(Services& services, Call call);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /metrics: what the daemon counted, and what the domain layer says now.
+#include "toolstackd/rpc/handlers/device_metrics.hpp"
 #include "toolstackd/rpc/handlers/handlers.hpp"
 #include "toolstackd/rpc/reply.hpp"
 
@@ -77,8 +78,17 @@ Answer<Reply> metrics(Services& services, Call)
     MetricsText text;
     text.family("zocalo_up", "gauge", "1 when the hypervisor and the database answered.");
     text.sample("zocalo_up", {}, domains && ops ? 1 : 0);
-    if (domains)
+    if (domains) {
         write_domains(text, *domains);
+        std::vector<DomainStats> stats;
+        for (const auto& domain : *domains) {
+            if (domain.domid <= 0 || domain.ownership == rpc::Ownership::foreign)
+                continue;
+            if (auto devices = co_await services.toolstack.device_stats(domain.uuid))
+                stats.push_back({domain.name, domain.uuid, std::move(*devices)});
+        }
+        write_devices(text, stats);
+    }
     if (ops)
         write_ops(text, *ops);
     services.metrics.write(text);

@@ -121,6 +121,8 @@ TEST(VifSpec, ReadsEachArgument)
     EXPECT_EQ(nic->bridge, "br0");
     EXPECT_EQ(nic->vifname, "web0");
     EXPECT_EQ(nic->rate, "10Mb/s");
+    EXPECT_EQ(nic->limits.bytes_per_second, 1'250'000u);
+    EXPECT_EQ(nic->limits.bytes_burst, 62500u);
     EXPECT_EQ(nic->mtu, 1400U);
     EXPECT_EQ(nic->devid, 3U);
     EXPECT_EQ(nic->gatewaydev, "eth0");

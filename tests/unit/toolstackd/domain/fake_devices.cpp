@@ -160,6 +160,26 @@ class FakeDevices final : public Devices {
     {
         co_return std::vector<rpc::NicView>{};
     }
+    Answer<Unit>
+    set_limits(const DeviceOwner& owner, DeviceKey device, const rpc::LimitConfig& limits) override
+    {
+        auto& known = world_.processes[owner.uuid].devices;
+        const auto found = known.find(device);
+        if (found == known.end())
+            co_return Error{Code::not_found, "the domain has no such device", {}};
+        std::get<rpc::DiskConfig>(found->second).limits = limits;
+        co_return Unit{};
+    }
+    Answer<Unit> measure(const DeviceOwner& owner, DeviceKey device) override
+    {
+        if (!world_.processes[owner.uuid].devices.contains(device))
+            co_return Error{Code::not_found, "the domain has no such device", {}};
+        co_return Unit{};
+    }
+    Answer<std::vector<rpc::DeviceStats>> stats(const DeviceOwner&) override
+    {
+        co_return std::vector<rpc::DeviceStats>{};
+    }
     Answer<DeviceRemains> survey() override
     {
         co_await world_.pass_time();

@@ -46,6 +46,18 @@ class FakeToolstack : public Toolstack {
         detail.domain.name = ref;
         co_return detail;
     }
+    Answer<std::vector<rpc::DeviceStats>> device_stats(std::string ref) override
+    {
+        if (ref != "web" && ref != rpc::text(the_uuid()))
+            co_return Error{Code::not_found, "there is no domain '" + ref + "'", "try `zl list`"};
+        rpc::DeviceStats disk{"disk", "xvda", 51712, {}};
+        disk.counters["read_bytes"] = 4096;
+        disk.counters["in_flight"] = 3;
+        disk.counters["medium_us_sum"] = 30;
+        disk.counters["medium_us_lt_8"] = 4;
+        disk.counters["medium_us_lt_16"] = 1;
+        co_return std::vector<rpc::DeviceStats>{disk};
+    }
     Answer<rpc::Uuid> resolve(std::string ref) override
     {
         if (ref != "web")

@@ -111,6 +111,20 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"device":"xvdb","force":true})"},
         ChangeRow{
             "POST",
+            "/v1/domains/web/disks/xvdb/limits",
+            R"({"bytes_per_second":1000})",
+            "block-limit",
+            "web",
+            R"({"device":"xvdb","limits":{"bytes_per_second":1000}})"},
+        ChangeRow{
+            "POST",
+            "/v1/domains/web/disks/xvdb/measure",
+            "",
+            "block-measure",
+            "web",
+            R"({"device":"xvdb"})"},
+        ChangeRow{
+            "POST",
             "/v1/domains/web/nics",
             R"({"bridge":"br0"})",
             "network-attach",
@@ -270,13 +284,19 @@ TEST_F(Api, MetricsCountDomainsOperationsAndRequests)
 {
     ask("GET", "/v1/version");
     const std::string text = ask("GET", "/metrics").body;
-    for (const char* line :
-         {"zocalo_up 1\n",
-          "zocalo_domains{state=\"running\"} 1\n",
-          "zocalo_ops{verb=\"create\",state=\"done\"} 1\n",
-          "zocalo_op_duration_seconds_sum{verb=\"create\"} 0.25\n",
-          "zocalo_api_requests_total{method=\"GET\",route=\"/v1/version\",status=\"200\"} 1\n",
-          "zocalo_api_connections 1\n"})
+    const std::string uuid = rpc::text(the_uuid());
+    for (const std::string& line : std::initializer_list<std::string>{
+             "zocalo_up 1\n",
+             "zocalo_domains{state=\"running\"} 1\n",
+             "zocalo_ops{verb=\"create\",state=\"done\"} 1\n",
+             "zocalo_op_duration_seconds_sum{verb=\"create\"} 0.25\n",
+             "zocalo_api_requests_total{method=\"GET\",route=\"/v1/version\",status=\"200\"} 1\n",
+             "zocalo_disk_read_bytes_total{name=\"web\",uuid=\"" + uuid +
+                 "\",device=\"xvda\"} 4096\n",
+             "zocalo_disk_in_flight{name=\"web\",uuid=\"" + uuid + "\",device=\"xvda\"} 3\n",
+             "device=\"xvda\",stage=\"medium\",le=\"0.000016\"} 5\n",
+             "device=\"xvda\",stage=\"medium\",le=\"+Inf\"} 5\n",
+             "zocalo_api_connections 1\n"})
         EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
 }
 

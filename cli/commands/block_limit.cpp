@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command.hpp"
+
+namespace zocalo::cli {
+namespace {
+
+constexpr std::int64_t kMost = std::int64_t{1} << 50;
+
+constexpr Option kOptions[] = {
+    {'b', "bytes", "BYTES", "Most bytes a second; 0 is no limit"},
+    {'i', "iops", "COUNT", "Most operations a second; 0 is no limit"},
+    {'B', "bytes-burst", "BYTES", "What may be saved up; a tenth of a second's worth by default"},
+    {'I', "iops-burst", "COUNT", "The same for operations"},
+};
+
+Outcome<Unit> run(const Args& args, Session& session)
+{
+    boost::json::object limits;
+    const auto take = [&](const char* option, const char* member) -> Outcome<Unit> {
+        if (args.has(option))
+            limits[member] = TRY(args.number(option, 0, kMost));
+        return Unit{};
+    };
+    TRY(take("bytes", "bytes_per_second"));
+    TRY(take("iops", "operations_per_second"));
+    TRY(take("bytes-burst", "bytes_burst"));
+    TRY(take("iops-burst", "operations_burst"));
+    const std::string rest = "/disks/" + percent_encoded(args.positional.at(1)) + "/limits";
+    TRY(session.change(args, {"POST", domain_path(args.positional.at(0), rest), limits}));
+    return Unit{};
+}
+
+} // namespace
+
+extern const Command block_limit_command{
+    .name = "block-limit",
+    .arguments = "DOMAIN VDEV",
+    .summary = "Limit what a domain's disk may do.",
+    .details = "Holds at once and for later starts. What is not given has no limit.",
+    .section = Section::devices,
+    .options = kOptions,
+    .least = 2,
+    .most = 2,
+    .completion = Completion::domain,
+    .changes = true,
+    .run = run};
+
+} // namespace zocalo::cli
