@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/common/sandbox.hpp"
 
+#include <xen/event_channel.h> // for domid_t, which the next one uses
 #include <xen/sys/evtchn.h>
 #include <xen/sys/gntdev.h>
 

@@ -30,7 +30,7 @@ class MiniGuest(Guest):
     """Made and booted; `must` runs a shell line in it. Its disks and cards are served by our backends."""
 
     def __init__(self, dom0, name: str, disks=(), nics=()):
-        super().__init__(Zl(dom0), name, "pv", disk=list(disks), vif=list(nics))
+        super().__init__(Zl(dom0), name, "pv", vcpus=2, disk=list(disks), vif=list(nics))
         self.dom0 = dom0
         self.create()
         self.id = self.domid

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our disk and network backends on Xen, as the daemon starts them, with Linux's own drivers in the guest."""
+import contextlib
+import json
+import shlex
+
 import pytest
 from mini_guest import image_digest, make_bridge, mini_guest, new_image
 from toolstack import until
@@ -127,6 +131,67 @@ def test_the_driver_lets_go_of_a_card_and_takes_it_again(guest):
     assert guest.backend("net") == pid
 
 
+def stats(guest) -> dict[str, int]:
+    """Of the first disk."""
+    answer = guest.dom0.must("curl -sf --unix-socket /run/zocalo/toolstackd.sock"
+                             f" http://localhost/v1/domains/{guest.id}/stats")
+    return next(device["counters"] for device in json.loads(answer) if device["name"] == "xvda")
+
+
+def test_the_guest_uses_every_queue_and_its_pages_stay_mapped(dom0, guest):
+    assert guest.must("ls /sys/block/xvda/mq | wc -l") == "2"
+    before = stats(guest)
+    assert before["queues"] == 2 and before["persistent_grants"] > 0
+    guest.must("dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
+    guest.must("echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
+    after = stats(guest)
+    assert after["read_bytes"] - before["read_bytes"] >= 4 * MIB
+    assert after["persistent_segments"] - before["persistent_segments"] >= 4 * MIB // 4096
+    listed = dom0.must(["zl", "block-list", "--stats", "web"])
+    assert "MEDIUM-US" in listed and "xvda" in listed
+    assert 'zocalo_disk_stage_seconds_bucket{name="web"' in dom0.must(
+        "curl -sf --unix-socket /run/zocalo/toolstackd.sock http://localhost/metrics")
+
+
+def test_a_discard_gives_the_images_space_back(dom0, guest):
+    image = new_image(dom0, "d.img", 16)
+    dom0.must(f"head -c 16M /dev/urandom > {image}; sync {image}")
+    plug_disk(guest, image, "access=rw")
+    assert int(guest.must("cat /sys/block/xvdb/queue/discard_granularity")) == 4096
+    kept = image_digest(dom0, image, 4)
+    guest.must("busybox blkdiscard -o 4194304 -l 8388608 /dev/xvdb")
+    assert int(dom0.must(f"du -k {image}").split()[0]) <= 9 * 1024
+    assert image_digest(dom0, image, 4) == kept
+    unplug_disk(guest)
+
+
+def test_a_disk_grows_under_the_guest(dom0, guest):
+    image = new_image(dom0, "grow.img", 8)
+    plug_disk(guest, image, "access=rw")
+    dom0.must(f"truncate -s 24M {image}")
+    assert guest.must("blockdev --getsize64 /dev/xvdb") == str(8 * MIB)
+    dom0.must(["zl", "block-measure", "web", "xvdb"])
+    until(lambda: guest.must("blockdev --getsize64 /dev/xvdb") == str(24 * MIB), "the guest sees the new size")
+    guest.must("dd if=/dev/zero of=/dev/xvdb bs=1M seek=20 count=1 conv=fsync 2>/dev/null")
+    unplug_disk(guest)
+
+
+def test_a_limit_holds_on_a_running_disk_and_over_a_killed_backend(dom0, guest):
+    def seconds() -> float:
+        guest.must("echo 3 > /proc/sys/vm/drop_caches; cut -d ' ' -f 1 /proc/uptime > /tmp/t;"
+                   " dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
+        start, end = guest.must("cat /tmp/t; cut -d ' ' -f 1 /proc/uptime").split()
+        return float(end) - float(start)
+    dom0.must(["zl", "block-limit", "--bytes", str(MIB), "--bytes-burst", "65536", "web", "xvda"])
+    assert 3.5 < seconds() < 30
+    pid = guest.backend("blk")
+    dom0.must(f"kill -9 {pid}")
+    new_backend(dom0, guest, "blk", pid)
+    assert 3.5 < seconds() < 30
+    dom0.must(["zl", "block-limit", "web", "xvda"])
+    assert seconds() < 3.5
+
+
 def test_a_full_disk_below_a_sparse_image_is_an_error_in_the_guest_and_no_more(dom0, guest):
     pid, folder = guest.backend("blk"), "/var/lib/zocalo-lab/small"
     dom0.must(f"mkdir -p {folder} && truncate -s 24M {folder}.fs && mkfs.ext4 -qF {folder}.fs"
@@ -151,18 +216,72 @@ def test_a_detach_that_the_guest_does_not_answer_ends_and_says_why(dom0, guest):
     healthy(guest)
 
 
-def test_a_killed_backend_costs_its_disks_their_connection_and_nothing_else(dom0, guest):
-    pid, daemon = guest.backend("blk"), dom0.must("systemctl show -P MainPID toolstackd")
-    before = guest.digest("/dev/xvda", WRITTEN)
-    told = len(guest.events(LOST))
-    dom0.must(f"kill -9 {pid}")
-    until(lambda: dom0.run("pgrep -f ^zocalo-blkback")[1].strip() not in ("", str(pid)), "a new process")
-    guest.must("ping -c 1 -W 10 10.9.0.1")
-    until(lambda: len(guest.events(LOST)) > told, "the loss is told")
-    plug_first_again(dom0, guest)
-    assert guest.digest("/dev/xvda", WRITTEN) == before
+# Writes the same 2 MiB, reads them back past the cache and compares, until /tmp/stop is there.
+WRITER = """\
+n=0
+while ! test -e /tmp/stop; do
+    dd if=/tmp/data of=/dev/xvda bs=64k seek=64 conv=fsync 2>/dev/null || echo write >> /tmp/bad
+    echo 3 > /proc/sys/vm/drop_caches
+    test "$(dd if=/dev/xvda bs=64k skip=64 count=32 2>/dev/null | sha256sum)" = "$(cat /tmp/sum)" || echo read >> /tmp/bad
+    n=$((n+1)); echo $n > /tmp/rounds
+done
+echo > /tmp/finished
+"""
+
+
+@contextlib.contextmanager
+def busy_disk(guest):
+    """The guest writes, reads and compares meanwhile. Afterwards it has seen nothing wrong."""
+    guest.must("busybox rm -f /tmp/stop /tmp/bad /tmp/finished /tmp/writer; echo 0 > /tmp/rounds;"
+               " dd if=/dev/urandom of=/tmp/data bs=64k count=32 2>/dev/null; sha256sum < /tmp/data > /tmp/sum")
+    for line in WRITER.splitlines():
+        guest.must(f"echo {shlex.quote(line)} >> /tmp/writer")
+    guest.must("{ sh /tmp/writer < /dev/null > /dev/null 2>&1 & }")
+
+    def goes_on():
+        before = int(guest.must("cat /tmp/rounds"))
+        until(lambda: int(guest.must("cat /tmp/rounds")) > before + 1, "the guest writes and reads on")
+    goes_on()
+    yield goes_on
+    goes_on()
+    guest.must("echo > /tmp/stop; for i in $(seq 600); do test -e /tmp/finished && break; sleep 0.1; done;"
+               " test -e /tmp/finished && ! cat /tmp/bad 2>/dev/null")
+    guest.must("! dmesg | grep -i 'i/o error'")
+
+
+def new_backend(dom0, guest, kind: str, old: int) -> int:
+    until(lambda: dom0.run(f"pgrep -f '^zocalo-{kind}back.*--domain={guest.id}( |$)'")[1].strip() not in ("", str(old)),
+          "a new process")
+    return guest.backend(kind)
+
+
+def test_a_guest_does_not_notice_that_its_disk_backend_is_killed_again_and_again(dom0, guest):
+    daemon, failures = dom0.must("systemctl show -P MainPID toolstackd"), len(guest.events(LOST))
+    with busy_disk(guest) as goes_on:
+        for _ in range(4):
+            pid = guest.backend("blk")
+            dom0.must(f"kill -9 {pid}")
+            new_backend(dom0, guest, "blk", pid)
+            goes_on()
     assert dom0.must("systemctl show -P MainPID toolstackd") == daemon
+    assert guest.state("zblk", XVDA) == "4"
+    assert len(guest.events(LOST)) == failures
+    assert len(guest.events("device.resumed")) >= 4
+    outside = dom0.must(f"dd if={guest.image} bs=64k skip=64 count=32 2>/dev/null | sha256sum").split()[0]
+    assert outside == guest.must("cat /tmp/sum").split()[0]
     healthy(guest)
+
+
+def test_a_guest_does_not_notice_that_daemon_and_disk_backend_die_together(dom0, guest):
+    failures, resumed = len(guest.events(LOST)), len(guest.events("device.resumed"))
+    with busy_disk(guest):
+        pid = guest.backend("blk")
+        dom0.must(f"kill -9 $(systemctl show -P MainPID toolstackd) {pid}")
+        until(lambda: dom0.run(["zl", "list"])[0] == 0, "the daemon is back")
+        new_backend(dom0, guest, "blk", pid)
+        until(lambda: len(guest.events("device.resumed")) > resumed, "the disk goes on")
+    assert guest.state("zblk", XVDA) == "4"
+    assert len(guest.events(LOST)) == failures
 
 
 def test_detach_leaves_nothing_of_a_card(dom0, guest):
