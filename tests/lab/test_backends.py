@@ -2,6 +2,7 @@
 """Our disk and network backends on Xen, as the daemon starts them, with Linux's own drivers in the guest."""
 import contextlib
 import json
+import re
 import shlex
 
 import pytest
@@ -65,13 +66,32 @@ def test_what_a_guest_writes_is_in_the_image_and_reads_back(dom0, guest):
     assert guest.digest("/dev/xvda", WRITTEN) == wrote
 
 
+# All that a backend may have open; the rest of the pattern is the device of its kind.
+OPEN = r"(/dev/null|socket:.*|pipe:.*|anon_inode:\[(eventpoll|eventfd|timerfd)\]|/dev/xen/(evtchn|gntdev)|{more})"
+MORE = {"blk": ".*[.]img", "net": "/dev/net/tun"}
+
+
 @pytest.mark.parametrize("kind", ["blk", "net"])
-def test_the_backends_have_a_user_of_their_own_and_no_rights(dom0, guest, kind):
-    status = dom0.must(f"cat /proc/{guest.backend(kind)}/status")
-    lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    assert len(set(lines["Uid"].split())) == 1 and lines["Uid"].split()[0] != "0"
-    assert int(lines["CapEff"], 16) == int(lines["CapPrm"], 16) == 0
-    assert lines["NoNewPrivs"].strip() == "1"
+def test_a_backend_has_no_rights_and_reaches_nothing_that_is_not_listed(dom0, guest, kind):
+    pid = guest.backend(kind)
+    lines = dict(line.split(":", 1) for line in dom0.must(f"cat /proc/{pid}/status").splitlines() if ":" in line)
+    users = {*lines["Uid"].split(), *lines["Gid"].split()}
+    assert len(users) == 1 and int(users.pop()) >= 0x70000000
+    for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(lines[capabilities], 16) == 0, capabilities
+    assert lines["NoNewPrivs"].strip() == "1" and lines["Seccomp"].strip() == "2" and lines["Groups"].strip() == ""
+    assert int(lines["Threads"]) <= 2 and int(lines["VmLck"].split()[0]) > 0
+    assert dom0.must(f"ls -A /proc/{pid}/root/") == ""
+    assert dom0.must(f"readlink /proc/{pid}/cwd").strip() == "/"
+    for space in ("mnt", "net", "ipc", "uts"):
+        assert dom0.must(f"readlink /proc/{pid}/ns/{space}") != dom0.must(f"readlink /proc/1/ns/{space}"), space
+    for target in dom0.must(f"cd /proc/{pid}/fd && for fd in *; do readlink $fd; done").splitlines():
+        assert re.fullmatch(OPEN.format(more=MORE[kind]), target), target
+    for mapping in dom0.must(f"cat /proc/{pid}/maps").splitlines():
+        assert not ("w" in mapping.split()[1] and "x" in mapping.split()[1]), mapping
+    limits = dom0.must(f"cat /proc/{pid}/limits")
+    assert re.search(r"Max core file size +0 +0", limits), limits
+    assert f"zocalo-{kind}-" in dom0.must(f"cat /proc/{pid}/cgroup")
 
 
 def test_fsync_in_the_guest_becomes_a_flush_of_the_image(dom0, guest):

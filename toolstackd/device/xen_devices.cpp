@@ -246,6 +246,7 @@ XenDevices::prepare(const DeviceOwner& owner_ref, std::vector<DeviceConfig> devi
 Answer<Unit> XenDevices::follow(const DeviceOwner& owner_ref, std::vector<DeviceConfig> devices)
 {
     const DeviceOwner owner = owner_ref;
+    std::set<DeviceKind> gone;
     for (const DeviceConfig& config : devices) {
         const DeviceKey key = key_of(config);
         if (session_of(owner.uuid, key) != nullptr)
@@ -273,8 +274,10 @@ Answer<Unit> XenDevices::follow(const DeviceOwner& owner_ref, std::vector<Device
             co_return begun.error();
         domain_of(owner).sessions[key] = session;
         if (dead)
-            lost(owner.uuid, key.kind, "it was gone when the daemon started");
+            gone.insert(key.kind);
     }
+    for (const DeviceKind kind : gone) // one death, however many devices it had
+        lost(owner.uuid, kind, "it was gone when the daemon started");
     co_return Unit{};
 }
 
