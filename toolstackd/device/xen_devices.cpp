@@ -1,71 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/xen_devices.hpp"
 
-#include "toolstackd/device/image.hpp"
-#include "toolstackd/sys/bridge.hpp"
-#include "toolstackd/sys/deadline.hpp"
-#include "toolstackd/sys/failpoint.hpp"
-#include "toolstackd/sys/log.hpp"
-#include "toolstackd/sys/netlink.hpp"
-#include "toolstackd/sys/tap.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
 #include <algorithm>
 #include <set>
-#include <thread>
 #include <utility>
 
 namespace zocalo::toolstack {
 namespace asio = boost::asio;
 namespace {
 
-using namespace std::chrono_literals;
 using Kind = StoreChange::Kind;
 
-constexpr auto kOpenLimit = 30s;
-// More than the host has processors to serve would only cost memory.
-constexpr unsigned kMostNicQueues = 4;
-Outcome<std::array<std::uint8_t, 6>> mac_of(const rpc::NicConfig& nic)
-{
-    std::array<std::uint8_t, 6> mac{};
-    if (nic.mac.size() != 17)
-        return Error{Code::usage, "'" + nic.mac + "' is no MAC address", {}};
-    for (std::size_t i = 0; i < mac.size(); ++i) {
-        const std::string digits = nic.mac.substr(3 * i, 2);
-        if (digits.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
-            return Error{Code::usage, "'" + nic.mac + "' is no MAC address", {}};
-        mac[i] = static_cast<std::uint8_t>(std::stoul(digits, nullptr, 16));
-    }
-    return mac;
-}
-
 } // namespace
-
-Outcome<std::vector<UniqueFd>> open_nic(const rpc::NicConfig& nic, const std::string& vifname)
-{
-    const unsigned cpus = std::max(std::thread::hardware_concurrency(), 1u);
-    Tap tap = TRY(create_tap(vifname, std::min(cpus, kMostNicQueues)));
-    Netlink netlink = TRY(Netlink::open());
-    BridgePort port;
-    port.link = tap.name;
-    port.bridge = nic.bridge;
-    port.mtu = nic.mtu;
-    if (!nic.vlan.empty())
-        port.vlans = TRY(rpc::parse_vlans(nic.vlan));
-    TRY(attach_port(netlink, port));
-    return std::move(tap.queues);
-}
 
 XenDevices::XenDevices(
     asio::any_io_executor executor,
     Store& store,
     std::shared_ptr<BackendLauncher> launcher,
-    OpenNic nics
+    OpenNic nics,
+    CloseNic close
 )
     : executor_(std::move(executor)), store_(store), launcher_(std::move(launcher)),
-      open_nic_(std::move(nics)), pool_("devices", 4)
+      open_nic_(std::move(nics)), close_nic_(std::move(close)), pool_("devices", 4)
 {
 }
 
@@ -126,86 +82,6 @@ XenDevices::backend_of(DeviceOwner owner, DeviceKind kind, bool may_start)
     if (!opened)
         co_return opened.error();
     co_return backend;
-}
-
-namespace {
-
-// The device as it was added, once its limits hold.
-Answer<backend::Ready> limited(
-    std::shared_ptr<Backend> backend,
-    backend::DeviceId id,
-    rpc::LimitConfig limits,
-    Outcome<backend::Ready> ready
-)
-{
-    if (!ready || limits == rpc::LimitConfig{})
-        co_return ready;
-    auto done = co_await backend->set_limits(id, limits);
-    if (!done)
-        co_return done.error();
-    co_return ready;
-}
-
-} // namespace
-
-// Opens what the device needs of the host and hands it to the process.
-Answer<backend::Ready>
-XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfig config)
-{
-    const std::string name = device_name(owner.domid, config);
-    const std::string label = owner.name + " " + name;
-    if (const auto* disk = std::get_if<rpc::DiskConfig>(&config)) {
-        using Files = std::shared_ptr<std::vector<UniqueFd>>;
-        std::function<Outcome<Files>()> work =
-            [launcher = launcher_, uuid = owner.uuid, copy = *disk]() -> Outcome<Files> {
-            auto files = std::make_shared<std::vector<UniqueFd>>();
-            files->push_back(TRY(open_image(copy)));
-            files->push_back(TRY(launcher->journal(uuid, key_of(copy))));
-            return files;
-        };
-        auto files = co_await within<Files>(
-            executor_, pool_, kOpenLimit, "opening " + disk->target, std::move(work)
-        );
-        if (!files)
-            co_return files.error();
-        backend::AddDisk request;
-        request.device = disk->devid.value_or(0);
-        request.read_only = disk->readonly;
-        request.cdrom = disk->cdrom;
-        request.discard = disk->discard;
-        request.label = label.substr(0, backend::kMaxValueBytes);
-        const rpc::LimitConfig limits = disk->limits;
-        const backend::DeviceId id = request.device;
-        auto ready = co_await backend->add_disk(std::move(request), std::move(**files));
-        co_return co_await limited(backend, id, limits, std::move(ready));
-    }
-    const auto& nic = std::get<rpc::NicConfig>(config);
-    auto mac = mac_of(nic);
-    if (!mac)
-        co_return mac.error();
-    using Taps = std::shared_ptr<std::vector<UniqueFd>>;
-    std::function<Outcome<Taps>()> work =
-        [open = open_nic_, launcher = launcher_, uuid = owner.uuid, nic, name]() -> Outcome<Taps> {
-        auto files = std::make_shared<std::vector<UniqueFd>>(TRY(open(nic, name)));
-        files->push_back(TRY(launcher->journal(uuid, key_of(nic))));
-        return files;
-    };
-    failpoint("device.tap:before");
-    auto taps =
-        co_await within<Taps>(executor_, pool_, kOpenLimit, "opening " + name, std::move(work));
-    failpoint("device.tap:after");
-    if (!taps)
-        co_return taps.error();
-    backend::AddNic request;
-    request.device = nic.devid.value_or(0);
-    request.mac = *mac;
-    request.mtu = nic.mtu.value_or(1500);
-    request.queues = static_cast<std::uint32_t>((*taps)->size() - 1);
-    request.label = label.substr(0, backend::kMaxValueBytes);
-    const rpc::LimitConfig limits = nic.limits;
-    const backend::DeviceId id = request.device;
-    auto ready = co_await backend->add_nic(std::move(request), std::move(**taps));
-    co_return co_await limited(backend, id, limits, std::move(ready));
 }
 
 Answer<std::vector<StoreChange>>
@@ -302,7 +178,8 @@ Answer<Unit> XenDevices::detach(
             co_return done;
         session->stop();
         domain_of(owner).sessions.erase(device);
-        co_return Unit{};
+        std::vector<std::shared_ptr<Session>> ended{session};
+        co_return co_await close(std::move(ended));
     }
     // Prepared but never followed: only the process knows it.
     auto backend = co_await backend_of(owner, device.kind, false);
@@ -357,6 +234,11 @@ Answer<Unit> XenDevices::release_all(const rpc::Uuid& uuid_ref, DomId domid)
         if (!ended)
             result = ended;
     }
+    std::vector<std::shared_ptr<Session>> sessions;
+    for (auto& [key, session] : domain.sessions)
+        sessions.push_back(session);
+    if (auto closed = co_await close(std::move(sessions)); !closed && result)
+        result = closed;
     co_return result;
 }
 

@@ -21,6 +21,9 @@ namespace zocalo::toolstack {
 using OpenNic = std::function<
     Outcome<std::vector<UniqueFd>>(const rpc::NicConfig& nic, const std::string& vifname)>;
 Outcome<std::vector<UniqueFd>> open_nic(const rpc::NicConfig& nic, const std::string& vifname);
+// What is left of a card on the host when its tap is closed: the guard against spoofing.
+using CloseNic = std::function<void(const rpc::NicConfig& nic, const std::string& vifname)>;
+void close_nic(const rpc::NicConfig& nic, const std::string& vifname);
 
 class XenDevices final : public Devices {
   public:
@@ -28,7 +31,8 @@ class XenDevices final : public Devices {
         boost::asio::any_io_executor executor,
         Store& store,
         std::shared_ptr<BackendLauncher> launcher,
-        OpenNic nics = open_nic
+        OpenNic nics = open_nic,
+        CloseNic close = close_nic
     );
     ~XenDevices() override;
 
@@ -78,7 +82,10 @@ class XenDevices final : public Devices {
     boost::asio::any_io_executor executor_;
     Store& store_;
     std::shared_ptr<BackendLauncher> launcher_;
+    Answer<Unit> close(std::vector<std::shared_ptr<Session>> sessions);
+
     OpenNic open_nic_;
+    CloseNic close_nic_;
     Notice notice_;
     std::map<rpc::Uuid, Domain> domains_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
