@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// XenDevices against a played xenstored and played backend processes; the test plays the guest's
-// frontend by writing its nodes.
+// XenDevices against a played xenstored, played backend processes and a frontend's nodes.
 #include "tests/unit/toolstackd/device/fake_backend.hpp"
 #include "tests/unit/toolstackd/xenstore/fake_xenstored.hpp"
 #include "toolstackd/device/xen_devices.hpp"
