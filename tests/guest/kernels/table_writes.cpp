@@ -14,9 +14,11 @@ volatile std::uint64_t* entry_of(Page& page)
     return entry_at(reinterpret_cast<std::uint64_t>(&page), 1);
 }
 
+// Xen makes what user space may reach global; whether it does is not the guest's business.
 std::uint64_t without_marks(std::uint64_t entry)
 {
-    return entry & ~(kAccessed | kDirty);
+    constexpr std::uint64_t kGlobal = 0x100;
+    return entry & ~(kAccessed | kDirty | kGlobal);
 }
 
 void check_forms(Page& page)
