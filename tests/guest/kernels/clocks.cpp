@@ -9,6 +9,7 @@
 #include <xen/event_channel.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
+#include <xen/version.h>
 
 #include <atomic>
 

@@ -4,10 +4,12 @@
 
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <map>
+#include <sys/socket.h>
 
 namespace zocalo::toolstack {
 namespace {
@@ -153,7 +155,7 @@ TEST_F(Bridge, APortTakesPartInItsVlansOnly)
     }));
     ASSERT_EQ(vlans.size(), 5u);
     EXPECT_EQ(vlans[10], BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
-    for (const std::uint16_t vid : {20, 30, 31, 32})
+    for (const auto vid : std::initializer_list<std::uint16_t>{20, 30, 31, 32})
         EXPECT_EQ(vlans[vid], 0) << vid;
 }
 
