@@ -19,14 +19,6 @@ Outcome<Unit> sync(const std::string& path, int flags)
     return Unit{};
 }
 
-// A function of its own: VACUUM wants no other statement in progress.
-Outcome<std::int64_t> schema_of(Connection& connection)
-{
-    Statement query(connection, "PRAGMA user_version");
-    const bool answered = TRY(query.next());
-    return answered ? query.number(0) : 0;
-}
-
 Outcome<Unit> copy_whole(Connection& connection, const std::string& to)
 {
     ::unlink(to.c_str()); // of a copy that was interrupted

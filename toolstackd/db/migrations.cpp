@@ -19,11 +19,16 @@ Outcome<Unit> apply(Connection& connection, const Migration& migration)
 
 } // namespace
 
-Outcome<Unit> migrate(Connection& connection, std::span<const Migration> migrations)
+Outcome<std::int64_t> schema_of(Connection& connection)
 {
     Statement query(connection, "PRAGMA user_version");
     const bool answered = TRY(query.next());
-    const std::int64_t version = answered ? query.number(0) : 0;
+    return answered ? query.number(0) : 0;
+}
+
+Outcome<Unit> migrate(Connection& connection, std::span<const Migration> migrations)
+{
+    const std::int64_t version = TRY(schema_of(connection));
     const int known = migrations.empty() ? 0 : migrations.back().number;
     if (version > known)
         return Error{

@@ -18,6 +18,9 @@ struct Migration {
 // The files of db/migrations in order, embedded at build time.
 std::span<const Migration> embedded_migrations();
 
+// PRAGMA user_version; no statement is left in progress, which would keep the tables locked.
+Outcome<std::int64_t> schema_of(Connection& connection);
+
 // Each migration is one transaction. Code::unsupported for a newer schema.
 Outcome<Unit> migrate(Connection& connection, std::span<const Migration> migrations);
 
