@@ -10,7 +10,8 @@ namespace zocalo::toolstack {
 namespace {
 
 // The operation is committed with its deadline before the guest is asked: a guest that acts at once
-// and a daemon that dies at once must not make it act twice.
+// and a daemon that dies at once must not make it act twice. After a power cut there is no guest
+// left to ask.
 Answer<bool> ask_guest(Context& ctx, Record& record, OpRow& op)
 {
     if (record.instance.phase != Phase::running)
@@ -25,7 +26,7 @@ Answer<bool> ask_guest(Context& ctx, Record& record, OpRow& op)
         op.step = "waiting for the guest";
         Batch batch;
         batch.ops.push_back(op);
-        auto written = co_await ctx.commit(std::move(batch));
+        auto written = co_await ctx.commit_for_this_boot(std::move(batch));
         if (!written)
             co_return written.error();
     }
@@ -107,7 +108,7 @@ settle_op(Context& ctx, Record& record, std::uint64_t id, const std::optional<Er
         batch.domains.push_back(record.domain);
     }
     finish_op(ctx, batch, op, outcome);
-    auto written = co_await ctx.commit(std::move(batch));
+    auto written = co_await ctx.commit_for_this_boot(std::move(batch));
     if (written)
         record.waits.erase(id);
     co_return written;

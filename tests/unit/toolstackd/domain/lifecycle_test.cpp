@@ -55,16 +55,17 @@ TEST_F(Lifecycle, ACreateTakesFourTransactionsAndADestroyTwo)
 
 TEST_F(Lifecycle, OnlyWhatOutlivesTheHostWaitsForTheDisk)
 {
+    const auto booted = h.db->synced(); // the host's boot is remembered durably
     h.change(create_request(small_config("web")));
     h.change(request("pause", "web"));
     h.change(request("unpause", "web"));
     h.change(request("reboot", "web"));
     destroy("web");
-    EXPECT_EQ(h.db->synced(), 0U);
+    EXPECT_EQ(h.db->synced() - booted, 0U);
     h.change(create_request(small_config("kept"), true));
-    EXPECT_EQ(h.db->synced(), 1U);
+    EXPECT_EQ(h.db->synced() - booted, 1U);
     h.change(request("autostart", "kept", {{"enabled", true}}));
-    EXPECT_GE(h.db->synced(), 3U);
+    EXPECT_GE(h.db->synced() - booted, 3U);
 }
 
 TEST_F(Lifecycle, RepairRemovesWhatIsLeftOfADomainThatIsGone)
