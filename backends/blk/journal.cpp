@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,10 +102,16 @@ JournalLine::recover(const RingIdentity& ring, std::uint32_t shown)
     // The ring's page belongs to the guest: it may show only answers that were given.
     if (shown - load(page_->answered) > pushed || open.size() != found.taken - shown)
         return std::nullopt;
-    std::ranges::sort(open, before, &Open::index);
+    // By age, of which nothing but the count of requests is a bound: a slow one may be overtaken by
+    // many rings full of others.
+    const auto age = [&found](const Open& o) { return found.taken - o.index; };
+    std::ranges::sort(open, std::greater{}, age);
+    const auto same = std::ranges::adjacent_find(open, {}, &Open::index);
+    if (same != open.end() || !std::ranges::all_of(open, [&found](const Open& o) {
+            return before(o.index, found.taken);
+        }))
+        return std::nullopt;
     for (const Open& o : open) {
-        if (found.taken - 1 - o.index >= ring.slots)
-            return std::nullopt;
         store(page_->entries[o.slot].state, static_cast<std::uint32_t>(State::taken));
         found.slots.push_back(o.slot);
     }

@@ -51,8 +51,7 @@ struct JournalTest : testing::Test {
         std::optional<JournalLine::Found> found;
         if (line.in_use()) {
             found = line.recover(kRing, ring.shown());
-            EXPECT_TRUE(found);
-            EXPECT_TRUE(ring.resume(found->taken, found->answered));
+            EXPECT_TRUE(ring.resume(found.value().taken, found->answered));
         } else {
             line.begin(kRing);
         }
@@ -117,6 +116,45 @@ TEST_F(JournalTest, AnAnswerInTheSlotOfARequestUnderWayLosesNothing)
     EXPECT_EQ(front.take<blkif_response>()->id, 0u);
     EXPECT_EQ(front.take<blkif_response>()->id, 1u);
     EXPECT_FALSE(front.take<blkif_response>());
+}
+
+TEST_F(JournalTest, ARequestOvertakenByManyRingsOfOthersIsNotLost)
+{
+    grants.page(5).fill(std::byte{0x42});
+    front.push(direct(BLKIF_OP_WRITE, 1000, 10, {{5, 0, 7}}));
+    process->queue->serve();
+    const auto slow = process->image.waiting.front();
+    process->image.waiting.pop_front();
+    for (std::uint64_t id = 0; id < 3 * front.slots(); ++id) {
+        front.push(direct(BLKIF_OP_FLUSH_DISKCACHE, id, 0, {}));
+        process->queue->serve();
+        process->image.finish_all();
+        ASSERT_EQ(front.take<blkif_response>()->id, id);
+    }
+    front.push(direct(BLKIF_OP_FLUSH_DISKCACHE, 1001, 0, {}));
+    process->queue->serve();
+    die();
+    process->queue->serve();
+    ASSERT_EQ(process->image.waiting.size(), 2u);
+    EXPECT_EQ(process->image.waiting[0].direction, slow.direction); // the oldest is first
+    EXPECT_EQ(process->image.waiting[0].offset, slow.offset);
+    process->image.finish_all();
+    EXPECT_EQ(front.take<blkif_response>()->id, 1000u);
+    EXPECT_EQ(front.take<blkif_response>()->id, 1001u);
+    EXPECT_EQ(process->image.bytes[10 * 512], std::byte{0x42});
+}
+
+TEST_F(JournalTest, RequestsThatCannotBeOfOneRingAreRefused)
+{
+    JournalLine line = process->journal.line(1);
+    line.begin(kRing);
+    line.taken(0, 1, Slot{});
+    line.taken(1, 1, Slot{}); // twice the same
+    EXPECT_FALSE(line.recover(kRing, 0));
+    line.begin(kRing);
+    line.taken(0, 5, Slot{});
+    line.taken(1, 1, Slot{}); // the other one is still to come
+    EXPECT_FALSE(line.recover(kRing, 0));
 }
 
 TEST_F(JournalTest, AnotherRingIsNotContinued)
