@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// TokenBucket: a rate limit with a burst. Work is let through while the bucket is not empty and may
-// take more than is in it, so that a request larger than the burst still passes; the debt is waited
-// for afterwards. No clock of its own, no allocation.
+// TokenBucket: a rate limit with a burst. Work is let through while a whole token is in the bucket
+// and may take more than is in it, so that a request larger than the burst still passes; the debt
+// is waited for afterwards. No clock of its own, no allocation.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ class TokenBucket {
     bool ready(Clock::time_point now)
     {
         fill(now);
-        return !limited() || tokens_ > 0;
+        return !limited() || tokens_ >= 1;
     }
     void take(std::uint64_t count)
     {
@@ -37,7 +37,7 @@ class TokenBucket {
     // How long until ready(), from the time it was asked last.
     Clock::duration wait() const
     {
-        if (!limited() || tokens_ > 0)
+        if (!limited() || tokens_ >= 1)
             return {};
         const std::chrono::duration<double> seconds{(1 - tokens_) / rate_};
         return std::chrono::ceil<Clock::duration>(std::min(seconds, kLongest));

@@ -59,6 +59,20 @@ TEST_F(TokenBucketTest, ABurstPassesAtOnceAndIsSavedUpAgain)
     }
 }
 
+// Or else a slow rate of operations lets one more pass a moment after each burst.
+TEST_F(TokenBucketTest, APartOfATokenIsNone)
+{
+    TokenBucket bucket{1, 2, now};
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(bucket.ready(now));
+        bucket.take(1);
+    }
+    now += 1ms;
+    EXPECT_FALSE(bucket.ready(now));
+    now += bucket.wait();
+    EXPECT_TRUE(bucket.ready(now));
+}
+
 TEST_F(TokenBucketTest, ADebtIsWaitedForAndTheWaitIsBounded)
 {
     TokenBucket bucket{1000, 10, now};
