@@ -60,8 +60,12 @@ struct DeviceTest : testing::Test {
         backend::AddDisk disk;
         disk.device = 51712;
         disk.label = "test";
-        auto made =
-            Device::create(surroundings, disk, std::move(memory), Journal::open({}).value());
+        auto made = Device::create(
+            surroundings,
+            disk,
+            std::move(memory),
+            Journal::open(UniqueFd{::dup(journal.get())}).value()
+        );
         EXPECT_TRUE(made);
         return *made;
     }
@@ -178,12 +182,17 @@ TEST_F(DeviceTest, TheNextProcessGoesOnWithTheSameRing)
     front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
     kick();
     ASSERT_EQ(image->waiting.size(), 1u);
-    device.reset(); // killed: nothing was answered
+    device.reset(); // killed: nothing was answered, and the kernel closes its event channel
+    ASSERT_TRUE(events.unbind(port()));
     device = make();
     ASSERT_TRUE(device->connect(connect_resumed()));
     turn();
     ASSERT_EQ(image->waiting.size(), 1u);
     EXPECT_EQ(events.notified(port()), 1u); // in case the one before died before its event
+    const auto counters = device->stats().counters;
+    const auto repeated = std::ranges::find(counters, "repeated", &backend::Counter::name);
+    ASSERT_NE(repeated, counters.end());
+    EXPECT_EQ(repeated->value, 1u); // out of the journal, not from the ring
     image->finish_all();
     EXPECT_EQ(front.take<blkif_response>()->id, 1u);
     EXPECT_EQ(image->bytes[0], std::byte{0x42});
