@@ -14,8 +14,6 @@ from conftest import TREE
 import lab
 from lab import qemu
 
-pytestmark = pytest.mark.unproven
-
 RUNNER = Path(__file__).resolve().parent / "dom0/guest_kernels.py"
 LIMIT_S = 3600
 

@@ -88,25 +88,30 @@ void check_exchange()
 {
     Page& page = new_page();
     const std::int64_t before = current();
-    const std::uint64_t pfn = (reinterpret_cast<std::uint64_t>(&page) - kBase) / kPageSize;
-    list[0] = mfn_of(&page);
-    list[4] = pfn;
-    check(exchange(1, 1) < 0, "a page that is mapped");
+    list[4] = (reinterpret_cast<std::uint64_t>(&page) - kBase) / kPageSize;
     list[0] = unmapped(page);
-    check(exchange(1, 2) < 0, "one for two");
-    check(exchange(1, 1, ~std::uint64_t{0}) < 0, "more done than there are");
-    check(exchange(std::uint64_t{1} << 60, std::uint64_t{1} << 60) < 0, "a count that wraps");
-    same(current(), before, "as many as before");
-    same(map(page, kReadWrite), 0, "the page is still ours");
-    list[0] = unmapped(page);
-    list[4] = pfn;
     same(exchange(1, 1), 0, "one for one");
     same(current(), before, "as many as before");
     put(page, list[4]);
 }
 
+// A page whose exchange was refused is in no defined state on Xen; only the sum is looked at.
+void check_refused_exchanges()
+{
+    Page& page = new_page();
+    const std::int64_t before = current();
+    list[4] = list[5] = (reinterpret_cast<std::uint64_t>(&page) - kBase) / kPageSize;
+    list[0] = list[1] = mfn_of(&page);
+    check(exchange(1, 1) < 0, "a page that is mapped");
+    unmapped(page);
+    check(exchange(1, 2) < 0, "one for two");
+    check(exchange(1, 1, ~std::uint64_t{0}) < 0, "more done than there are");
+    check(exchange(std::uint64_t{1} << 60, std::uint64_t{1} << 60) < 0, "a count that wraps");
+    same(current(), before, "as many as before");
+}
+
 // What is left of the page is not defined; that it is freed once only is the host's business.
-void check_exchange_of_one_for_two()
+void check_exchange_of_one_page_twice()
 {
     Page& page = new_page();
     const std::uint64_t pfn = (reinterpret_cast<std::uint64_t>(&page) - kBase) / kPageSize;
@@ -122,7 +127,8 @@ void check_arguments()
             op == XENMEM_get_sharing_shared_pages) // take no argument
             continue;
         const std::int64_t answer = hypercall(__HYPERVISOR_memory_op, op, 0xffff830000000000);
-        check(answer < 0, "operation ", op, " at a wild pointer: ", answer);
+        // Xen says of reservations how many were done: none.
+        check(answer <= 0, "operation ", op, " at a wild pointer: ", answer);
     }
     same(hypercall(__HYPERVISOR_memory_op, 63, 0), kNoSuchCall, "no such operation");
     check(hypercall(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0) > 0, "the last frame");
@@ -134,7 +140,8 @@ void test()
 {
     check_balloon();
     check_exchange();
-    check_exchange_of_one_for_two();
+    check_refused_exchanges();
+    check_exchange_of_one_page_twice();
     check_arguments();
 }
 
