@@ -97,13 +97,14 @@ def lab(*words, env, user=None):
 
 @as_another_user
 def test_a_user_without_sudo_is_told_how_to_get_the_images(open_folder):
-    done = lab("run", "--no-deb", "--", "true", env={"XDG_CACHE_HOME": str(open_folder)}, user=NOBODY)
+    done = lab("run", "--hypervisor", "xen", "--no-deb", "--", "true",
+               env={"XDG_CACHE_HOME": str(open_folder)}, user=NOBODY)
     assert done.returncode == 125
     one_line(done, "needs root", "no sudo", f"XDG_CACHE_HOME={open_folder} ./dev lab images")
 
 
 def test_a_cache_that_cannot_be_made_is_named():
-    done = lab("run", "--no-deb", "--", "true", env={"XDG_CACHE_HOME": "/proc/nowhere"})
+    done = lab("run", "--hypervisor", "xen", "--no-deb", "--", "true", env={"XDG_CACHE_HOME": "/proc/nowhere"})
     assert done.returncode == 125
     one_line(done, "/proc/nowhere", "XDG_CACHE_HOME")
 
@@ -119,12 +120,12 @@ def test_a_full_cache_disk_is_named(tmp_path):
 
 
 def test_a_shell_without_a_terminal_says_what_to_use_instead():
-    done = lab("shell", "--no-deb", env={"XDG_CACHE_HOME": "/proc/nowhere"})
+    done = lab("shell", "--hypervisor", "xen", "--no-deb", env={"XDG_CACHE_HOME": "/proc/nowhere"})
     assert done.returncode == 125
     one_line(done, "terminal", "run -i")
 
 
 def test_run_without_a_command_boots_nothing():
-    done = lab("run", "--no-deb", env={"XDG_CACHE_HOME": "/proc/nowhere"})
+    done = lab("run", "--hypervisor", "xen", "--no-deb", env={"XDG_CACHE_HOME": "/proc/nowhere"})
     assert done.returncode == 125
     one_line(done, "run needs a command")
