@@ -71,7 +71,6 @@ OPEN = r"(/dev/null|socket:.*|pipe:.*|anon_inode:\[(eventpoll|eventfd|timerfd)\]
 MORE = {"blk": ".*[.]img", "net": "/dev/net/tun"}
 
 
-@pytest.mark.unproven
 @pytest.mark.parametrize("kind", ["blk", "net"])
 def test_a_backend_has_no_rights_and_reaches_nothing_that_is_not_listed(dom0, guest, kind):
     pid = guest.backend(kind)
@@ -159,7 +158,6 @@ def stats(guest) -> dict[str, int]:
     return next(device["counters"] for device in json.loads(answer) if device["name"] == "xvda")
 
 
-@pytest.mark.unproven
 def test_the_guest_uses_every_queue_and_its_pages_stay_mapped(dom0, guest):
     assert guest.must("ls /sys/block/xvda/mq | wc -l") == "2"
     before = stats(guest)
@@ -175,7 +173,6 @@ def test_the_guest_uses_every_queue_and_its_pages_stay_mapped(dom0, guest):
         "curl -sf --unix-socket /run/zocalo/toolstackd.sock http://localhost/metrics")
 
 
-@pytest.mark.unproven
 def test_a_discard_gives_the_images_space_back(dom0, guest):
     image = new_image(dom0, "d.img", 16)
     dom0.must(f"head -c 16M /dev/urandom > {image}; sync {image}")
@@ -188,7 +185,6 @@ def test_a_discard_gives_the_images_space_back(dom0, guest):
     unplug_disk(guest)
 
 
-@pytest.mark.unproven
 def test_a_disk_grows_under_the_guest(dom0, guest):
     image = new_image(dom0, "grow.img", 8)
     plug_disk(guest, image, "access=rw")
@@ -280,7 +276,6 @@ def new_backend(dom0, guest, kind: str, old: int) -> int:
     return guest.backend(kind)
 
 
-@pytest.mark.unproven
 def test_a_guest_does_not_notice_that_its_disk_backend_is_killed_again_and_again(dom0, guest):
     daemon, failures = dom0.must("systemctl show -P MainPID toolstackd"), len(guest.events(LOST))
     with busy_disk(guest) as goes_on:
