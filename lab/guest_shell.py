@@ -6,6 +6,7 @@ on a terminal in dom0.
 """
 import itertools
 import re
+import secrets
 import threading
 import time
 
@@ -25,7 +26,8 @@ class GuestShell:
         self._seen = 0
         self._arrived = threading.Condition()
         self._ended: str | None = None
-        self._numbers = itertools.count(1)
+        # A console replays what earlier shells left on it, their marks too: each shell has marks of its own.
+        self._name, self._numbers = secrets.token_hex(3), itertools.count(1)
         self._command = machine.start(argv, tty=True)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -62,7 +64,7 @@ class GuestShell:
 
     def run(self, command: str, within: float = COMMAND_LIMIT_S) -> tuple[int, str]:
         """Runs one shell line in the guest: exit status and output."""
-        number = next(self._numbers)
+        number = f"{self._name}.{next(self._numbers)}"
         # The marks are spelled so that the echo of the typed line does not contain them.
         self.send(f"echo ==b''egin {number}==; {command}; echo ==e''nd {number} $?==\n")
         self.expect(rf"^==begin {number}==$", within)

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`./dev bench blk`: fio in two guests of one boot, alternating: our disk backend and Linux's xen-blkback."""
-import argparse
-import csv
-import statistics
+"""`./dev bench blk`: fio in three guests of one boot, alternating: our disk backend, Linux's xen-blkback, QEMU's qdisk."""
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import pair  # noqa: E402
-from lab.errors import LabError  # noqa: E402
+import qdisk  # noqa: E402
+import svg  # noqa: E402
 
 # Block size, direction, depth, jobs.
 FEW = [("4k", way, depth, 1) for way in ("randread", "randwrite") for depth in (1, 32)] + \
       [("128k", way, 8, 1) for way in ("read", "write")]
 ALL = [(size, way, depth, jobs) for size in ("4k", "128k") for way in ("randread", "randwrite")
        for depth in (1, 8, 32) for jobs in (1, 4)]
+OTHERS = ("linux", "qdisk")
 COLUMNS = ["candidate", "bs", "rw", "depth", "jobs", "round", "iops", "mib_s", "p50_us", "p99_us", "dom0_s_per_gib",
            "guest_s_per_gib"]
 READ, WRITE = 5, 46  # where the terse form (version 3) begins: KiB, KiB/s, IOPS, ms, …, percentiles from +13
@@ -45,68 +45,63 @@ def one(machine, guest, size: str, way: str, depth: int, jobs: int, seconds: int
             "guest_s_per_gib": (after[guest.name] - before[guest.name]) / gib}
 
 
+def kind(size: str, way: str, depth: int, jobs: int) -> dict:
+    return {"bs": size, "rw": way, "depth": depth, "jobs": jobs}
+
+
 def measure(args) -> list[dict]:
     rows = []
-    with pair.boot(args.memory, args.icount) as machine:
+    with tempfile.TemporaryDirectory() as packages, pair.boot(args.memory, args.icount, Path(packages)) as machine:
+        qdisk.install(machine, Path(packages))
         pair.prepare(machine, args.disk)
         guests = {name: pair.Guest(machine, name, args.vcpus) for name in pair.CANDIDATES}
         for guest in guests.values():  # the same bytes everywhere before anything is measured
             guest.must(f"dd if=/dev/zero of=/dev/xvdb bs=1M count={args.disk} oflag=direct 2>/dev/null", 1800)
-        for size, way, depth, jobs in ALL if args.all else FEW:
-            for turn in range(args.rounds):
-                names = list(guests) if turn % 2 == 0 else list(reversed(guests))
-                for name in names:
-                    got = one(machine, guests[name], size, way, depth, jobs, args.seconds, args.disk)
-                    row = {"candidate": name, "bs": size, "rw": way, "depth": depth, "jobs": jobs, "round": turn,
-                           **{key: round(got[key], 3) for key in COLUMNS[6:]}}
-                    rows.append(row)
-                    print(" ".join(str(value) for value in row.values()), file=sys.stderr, flush=True)
+        for what in ALL if args.all else FEW:
+            for turn, name in pair.alternating(list(guests), args.rounds):
+                got = one(machine, guests[name], *what, args.seconds, args.disk)
+                rows.append({"candidate": name, **kind(*what), "round": turn,
+                             **{key: round(got[key], 3) for key in COLUMNS[6:]}})
+                print(" ".join(str(value) for value in rows[-1].values()), file=sys.stderr, flush=True)
         print(machine.must(["zl", "block-list", "--stats", "bench-ours"]), file=sys.stderr)
     return rows
 
 
+def kinds(rows: list[dict]) -> list[tuple]:
+    return list(dict.fromkeys((row["bs"], row["rw"], row["depth"], row["jobs"]) for row in rows))
+
+
+def label(what: tuple) -> str:
+    return f"{what[0]} {what[1]}, depth {what[2]} x {what[3]}"
+
+
+def ratio(rows: list[dict], key: str, what: tuple, other: str) -> float:
+    ours, theirs = (pair.median(rows, key, candidate=name, **kind(*what)) for name in ("ours", other))
+    return ours / max(theirs, 1e-9)
+
+
 def table(rows: list[dict]):
-    def median(key: str, what: tuple, candidate: str) -> float:
-        return statistics.median(row[key] for row in rows if row["candidate"] == candidate and
-                                 (row["bs"], row["rw"], row["depth"], row["jobs"]) == what)
-    kinds = list(dict.fromkeys((row["bs"], row["rw"], row["depth"], row["jobs"]) for row in rows))
-    print(f"{'what':28} {'ours IOPS':>10} {'linux IOPS':>10} {'ours/linux':>10} {'p50':>6} {'p99':>6}"
-          f" {'dom0 CPU':>9} {'guest CPU':>9}")
-    for what in kinds:
-        ratio = {key: median(key, what, "ours") / max(median(key, what, "linux"), 1e-9)
-                 for key in ("iops", "p50_us", "p99_us", "dom0_s_per_gib", "guest_s_per_gib")}
-        name = f"{what[0]} {what[1]}, depth {what[2]} x {what[3]}"
-        print(f"{name:28} {median('iops', what, 'ours'):10.0f} {median('iops', what, 'linux'):10.0f}"
-              f" {ratio['iops']:10.2f} {ratio['p50_us']:6.2f} {ratio['p99_us']:6.2f}"
-              f" {ratio['dom0_s_per_gib']:9.2f} {ratio['guest_s_per_gib']:9.2f}")
-    print("(medians; ratios ours/linux: IOPS above 1 and the others below 1 are better)")
+    print(f"{'what':28} {'IOPS':>9} {'ours over':>10} {'IOPS':>6} {'p50':>6} {'p99':>6} {'dom0 CPU':>9} {'guest CPU':>9}")
+    for what in kinds(rows):
+        for other in OTHERS:
+            ours = pair.median(rows, "iops", candidate="ours", **kind(*what))
+            values = [ratio(rows, key, what, other)
+                      for key in ("iops", "p50_us", "p99_us", "dom0_s_per_gib", "guest_s_per_gib")]
+            print(f"{label(what):28} {ours:9.0f} {other:>10} {values[0]:6.2f} {values[1]:6.2f} {values[2]:6.2f}"
+                  f" {values[3]:9.2f} {values[4]:9.2f}")
+    print("(ratios of medians, ours over the other: IOPS above 1 and the rest below 1 are better)")
+
+
+def plot(rows: list[dict]) -> str:
+    return svg.bars("Operations per second, ours over the other",
+                    {other: [(label(what), ratio(rows, "iops", what, other)) for what in kinds(rows)] for other in OTHERS})
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./dev bench blk", description=__doc__)
+    parser = pair.parser("blk", __doc__)
     parser.add_argument("--all", action="store_true", help="every size, depth and number of jobs")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each row is measured (default 3)")
-    parser.add_argument("--seconds", type=int, default=3, help="of one measurement (default 3)")
     parser.add_argument("--disk", type=int, default=64, help="MiB that are read and written (default 64)")
-    parser.add_argument("--vcpus", type=int, default=1)
-    parser.add_argument("--memory", type=int, default=3072, help="MiB of the whole machine")
-    parser.add_argument("--icount", action="store_true", help="guest time counts instructions")
-    args = parser.parse_args()
-    try:
-        rows = measure(args)
-    except LabError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    out = HERE.parent.parent / "build/bench"
-    out.mkdir(parents=True, exist_ok=True)
-    name = "blk-icount" if args.icount else "blk"
-    with (out / f"{name}.csv").open("w") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    table(rows)
-    print(f"written: {out / name}.csv")
-    return 0
+    return pair.run("blk", parser.parse_args(), COLUMNS, measure, table, plot)
 
 
 if __name__ == "__main__":

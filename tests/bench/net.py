@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`./dev bench net`: iperf3 with two guests of one boot, alternating: our network backend and Linux's xen-netback."""
-import argparse
-import csv
 import json
-import statistics
 import sys
 from pathlib import Path
 
@@ -11,7 +8,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import pair  # noqa: E402
-from lab.errors import LabError  # noqa: E402
+import svg  # noqa: E402
 
 # What, iperf3's options, and whether the guest sends.
 ROWS = [("TCP to guest", [], False), ("TCP from guest", ["-R"], True),
@@ -48,57 +45,47 @@ def measure(args) -> list[dict]:
     rows = []
     with pair.boot(args.memory, args.icount) as machine:
         pair.prepare(machine, 64)
-        guests = {name: pair.Guest(machine, name, args.vcpus) for name in pair.CANDIDATES}
+        guests = {name: pair.Guest(machine, name, args.vcpus) for name in ("ours", "linux")}
         for guest in guests.values():
             guest.must("iperf3 -s -D; sleep 1")
             machine.must(f"ping -c 3 -W 10 {guest.address}")
         for what, options, _ in ROWS:
-            for turn in range(args.rounds):
-                names = list(guests) if turn % 2 == 0 else list(reversed(guests))
-                for name in names:
-                    got = one(machine, guests[name], options, args.seconds)
-                    row = {"candidate": name, "what": what, "round": turn, **{key: round(got[key], 3) for key in COLUMNS[3:]}}
-                    rows.append(row)
-                    print(" ".join(str(value) for value in row.values()), file=sys.stderr, flush=True)
+            for turn, name in pair.alternating(list(guests), args.rounds):
+                got = one(machine, guests[name], options, args.seconds)
+                rows.append({"candidate": name, "what": what, "round": turn,
+                             **{key: round(got[key], 3) for key in COLUMNS[3:]}})
+                print(" ".join(str(value) for value in rows[-1].values()), file=sys.stderr, flush=True)
     return rows
 
 
+def kinds(rows: list[dict]) -> list[str]:
+    return list(dict.fromkeys(row["what"] for row in rows))
+
+
+def rate(what: str) -> str:
+    return "packets_s" if what.startswith("UDP") else "mbit_s"
+
+
+def ratio(rows: list[dict], key: str, what: str) -> float:
+    ours, theirs = (pair.median(rows, key, candidate=name, what=what) for name in ("ours", "linux"))
+    return ours / max(theirs, 1e-9)
+
+
 def table(rows: list[dict]):
-    def median(key: str, what: str, candidate: str) -> float:
-        return statistics.median(row[key] for row in rows if row["candidate"] == candidate and row["what"] == what)
     print(f"{'what':26} {'ours':>10} {'linux':>10} {'ours/linux':>10} {'dom0 CPU':>9} {'guest CPU':>9}")
-    for what in dict.fromkeys(row["what"] for row in rows):
-        key = "packets_s" if what.startswith("UDP") else "mbit_s"
-        ratio = {k: median(k, what, "ours") / max(median(k, what, "linux"), 1e-9)
-                 for k in (key, "dom0_s_per_gib", "guest_s_per_gib")}
-        print(f"{what:26} {median(key, what, 'ours'):10.0f} {median(key, what, 'linux'):10.0f} {ratio[key]:10.2f}"
-              f" {ratio['dom0_s_per_gib']:9.2f} {ratio['guest_s_per_gib']:9.2f}")
+    for what in kinds(rows):
+        ours, theirs = (pair.median(rows, rate(what), candidate=name, what=what) for name in ("ours", "linux"))
+        print(f"{what:26} {ours:10.0f} {theirs:10.0f} {ratio(rows, rate(what), what):10.2f}"
+              f" {ratio(rows, 'dom0_s_per_gib', what):9.2f} {ratio(rows, 'guest_s_per_gib', what):9.2f}")
     print("(medians of Mbit/s, or packets/s of UDP that arrived; ratios ours/linux, for CPU below 1 is better)")
 
 
+def plot(rows: list[dict]) -> str:
+    return svg.bars("Throughput, ours over Linux's", {"linux": [(what, ratio(rows, rate(what), what)) for what in kinds(rows)]})
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./dev bench net", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each row is measured (default 3)")
-    parser.add_argument("--seconds", type=int, default=3, help="of one measurement (default 3)")
-    parser.add_argument("--vcpus", type=int, default=1)
-    parser.add_argument("--memory", type=int, default=3072, help="MiB of the whole machine")
-    parser.add_argument("--icount", action="store_true", help="guest time counts instructions")
-    args = parser.parse_args()
-    try:
-        rows = measure(args)
-    except LabError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    out = HERE.parent.parent / "build/bench"
-    out.mkdir(parents=True, exist_ok=True)
-    name = "net-icount" if args.icount else "net"
-    with (out / f"{name}.csv").open("w") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    table(rows)
-    print(f"written: {out / name}.csv")
-    return 0
+    return pair.run("net", pair.parser("net", __doc__).parse_args(), COLUMNS, measure, table, plot)
 
 
 if __name__ == "__main__":

@@ -196,21 +196,22 @@ def test_a_disk_grows_under_the_guest(dom0, guest):
     unplug_disk(guest)
 
 
-@pytest.mark.unproven
 def test_a_limit_holds_on_a_running_disk_and_over_a_killed_backend(dom0, guest):
-    def seconds() -> float:
-        guest.must("echo 3 > /proc/sys/vm/drop_caches; cut -d ' ' -f 1 /proc/uptime > /tmp/t;"
-                   " dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
-        start, end = guest.must("cat /tmp/t; cut -d ' ' -f 1 /proc/uptime").split()
-        return float(end) - float(start)
+    """By counts: what a second is under emulation depends on the host."""
+    def held_back() -> int:
+        before = stats(guest)["limited"]
+        guest.must("echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
+        return stats(guest)["limited"] - before
+    assert held_back() == 0
     dom0.must(["zl", "block-limit", "--bytes", str(MIB), "--bytes-burst", "65536", "web", "xvda"])
-    assert 3.5 < seconds() < 30
+    assert held_back() > 0
     pid = guest.backend("blk")
     dom0.must(f"kill -9 {pid}")
     new_backend(dom0, guest, "blk", pid)
-    assert 3.5 < seconds() < 30
+    until(lambda: stats(guest)["resumes"] == 1, "the disk goes on")
+    assert held_back() > 0
     dom0.must(["zl", "block-limit", "web", "xvda"])
-    assert seconds() < 3.5
+    assert held_back() == 0
 
 
 def test_a_full_disk_below_a_sparse_image_is_an_error_in_the_guest_and_no_more(dom0, guest):
@@ -293,13 +294,13 @@ def test_a_guest_does_not_notice_that_its_disk_backend_is_killed_again_and_again
     healthy(guest)
 
 
-@pytest.mark.unproven
 def test_a_guest_does_not_notice_that_daemon_and_disk_backend_die_together(dom0, guest):
     failures, resumed = len(guest.events(LOST)), len(guest.events("device.resumed"))
     with busy_disk(guest):
         pid = guest.backend("blk")
         dom0.must(f"kill -9 $(systemctl show -P MainPID toolstackd) {pid}")
         until(lambda: dom0.run(["zl", "list"])[0] == 0, "the daemon is back")
+        guest.replay()  # the console is the daemon's, and ended with it
         new_backend(dom0, guest, "blk", pid)
         until(lambda: len(guest.events("device.resumed")) > resumed, "the disk goes on")
     assert guest.state("zblk", XVDA) == "4"
