@@ -2,6 +2,8 @@
 """A guest whose backends are looked at closely: toolstack.Guest with its devices, processes and events."""
 import contextlib
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 from leaks import LeakCheck
@@ -24,6 +26,18 @@ def new_image(dom0, name: str, mib: int) -> str:
 
 def image_digest(dom0, path: str, mib: int) -> str:
     return dom0.must(f"head -c {mib}M {path} | sha256sum").split()[0]
+
+
+def program_disk(dom0, folder: Path, name: str, modules=()) -> str:
+    """A raw disk with a tar of `NAME/main.cpp`, built static (the guest has no libraries), and of kernel modules."""
+    here, program, inside = Path(__file__).resolve().parent, folder / name, f"{WORK}/{name}"
+    subprocess.run(["g++", "-std=gnu++20", "-O1", "-static", f"-I{here.parents[1]}", str(here / name / "main.cpp"),
+                    "-o", str(program)], check=True)
+    dom0.put(f"{inside}/{name}", program.read_bytes(), 0o755)
+    for module in modules:
+        dom0.must(f"cp /lib/modules/$(uname -r)/kernel/drivers/xen/{module}.ko {inside}/")
+    dom0.must(f"tar -cf {inside}.tar -C {inside} . && truncate -s %1M {inside}.tar")
+    return f"{inside}.tar"
 
 
 class MiniGuest(Guest):

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our backends with a guest that lies (`liar/`): a lie costs its own device at most, never the process."""
-import subprocess
-
 import pytest
-from conftest import TREE
-from mini_guest import image_digest, make_bridge, mini_guest, new_image
+from mini_guest import image_digest, make_bridge, mini_guest, new_image, program_disk
 from test_backends import LOST, configure, healthy
-from toolstack import WORK, until
+from toolstack import until
 
 pytestmark = pytest.mark.unproven
 
@@ -22,15 +19,7 @@ FATAL_TO_CARD = ("producer", "rx-producer", "ring", "slots", "offset")
 
 @pytest.fixture(scope="module")
 def liar(dom0, tmp_path_factory):
-    """A raw disk with a tar of the program and of the modules it needs, for a guest without libraries."""
-    program = tmp_path_factory.mktemp("liar") / "liar"
-    subprocess.run(["g++", "-std=gnu++20", "-O1", "-static", f"-I{TREE}", str(TREE / "tests/lab/liar/main.cpp"),
-                    "-o", str(program)], check=True)
-    dom0.put(f"{WORK}/liar/liar", program.read_bytes(), 0o755)
-    for name in MODULES:
-        dom0.must(f"cp /lib/modules/$(uname -r)/kernel/drivers/xen/{name}.ko {WORK}/liar/")
-    dom0.must(f"tar -cf {WORK}/liar.tar -C {WORK}/liar . && truncate -s %1M {WORK}/liar.tar")
-    return f"{WORK}/liar.tar"
+    return program_disk(dom0, tmp_path_factory.mktemp("liar"), "liar", MODULES)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from conftest import GUESTS
 
 from lab.guest_shell import GuestShell
 
-pytestmark = pytest.mark.unproven
-NEEDS_PVH = True
 
 CONFIG = """
 name = "{tool}"

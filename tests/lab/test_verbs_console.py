@@ -45,7 +45,7 @@ def test_one_writes_and_another_must_take_it_over(guest, zl, attach):
     thief = attach("--steal")
     thief.send("echo sto''len\n")
     thief.expect("^stolen$", 60)
-    guest.shell = None  # its writer was sent away
+    guest.detach()  # it only reads now
     thief.close()
     assert guest.attach().must("echo back").strip() == "back"
 

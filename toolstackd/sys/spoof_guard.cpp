@@ -6,8 +6,10 @@
 #include <nftables/libnftables.h>
 
 #include <arpa/inet.h>
+#include <array>
 #include <charconv>
 #include <memory>
+#include <span>
 
 namespace zocalo::toolstack {
 namespace {
@@ -40,6 +42,38 @@ std::string set_of(const std::vector<std::string>& values, std::string more)
     for (const std::string& value : values)
         more += (more.empty() ? "" : ", ") + value;
     return "{ " + more + " }";
+}
+
+std::string number(std::span<const unsigned char> bytes)
+{
+    std::string text = "0x";
+    for (const unsigned char byte : bytes) {
+        text += "0123456789abcdef"[byte >> 4];
+        text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+}
+
+// The address a neighbour advertisement is about (RFC 4861, 4.4). libnftables before 1.0.8 has no
+// name for it.
+constexpr std::string_view kTarget = "@th,64,128";
+
+// What an IPv6 address with or without a prefix length covers, as numbers; it has been checked.
+std::string range_of(const std::string& address)
+{
+    const std::size_t slash = address.find('/');
+    std::array<unsigned char, 16> first{}, last{};
+    ::inet_pton(AF_INET6, address.substr(0, slash).c_str(), first.data());
+    const long length = slash == std::string::npos ? 128 : std::stol(address.substr(slash + 1));
+    for (long bit = 0; bit < 128; ++bit) {
+        auto& low = first.at(static_cast<std::size_t>(bit / 8));
+        auto& high = last.at(static_cast<std::size_t>(bit / 8));
+        const auto mask = static_cast<unsigned char>(0x80U >> (bit % 8));
+        const bool set = bit >= length || (low & mask) != 0;
+        low = static_cast<unsigned char>(bit >= length ? low & ~mask : low);
+        high = static_cast<unsigned char>(set ? high | mask : high);
+    }
+    return first == last ? number(first) : number(first) + "-" + number(last);
 }
 
 std::string chain(std::string_view link)
@@ -122,6 +156,13 @@ std::string guard_commands(const SpoofGuard& guard)
         drop("ether type ip ip saddr != " + set_of(guard.ipv4, ""));
     drop("ether type ip6 udp sport 547");
     drop("ether type ip6 icmpv6 type { nd-router-advert, nd-redirect }");
+    std::vector<std::string> targets;
+    for (const std::string& address : guard.ipv6)
+        targets.push_back(range_of(address));
+    drop(
+        "ether type ip6 icmpv6 type nd-neighbor-advert " + std::string(kTarget) +
+        " != " + set_of(targets, range_of("fe80::/10"))
+    );
     drop("ether type ip6 ip6 saddr != " + set_of(guard.ipv6, "::, fe80::/10"));
     text += "add element bridge zocalo ports { " + quoted(guard.link) + " : jump port-" +
             guard.link + " }\n";

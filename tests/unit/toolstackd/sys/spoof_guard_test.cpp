@@ -31,6 +31,12 @@ TEST(SpoofGuardText, WithoutAnAddressOfAFamilyNoneOfItPasses)
     const std::string text = guard_commands(*make_guard("vif3.0", kMac, "fd00::2", false));
     EXPECT_THAT(text, HasSubstr("port-vif3.0 ether type ip drop"));
     EXPECT_THAT(text, HasSubstr("{ ::, fe80::/10, fd00::2 }"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("nd-neighbor-advert @th,64,128 != { 0xfe800000000000000000000000000000"
+                  "-0xfebfffffffffffffffffffffffffffff, "
+                  "0xfd000000000000000000000000000002 } drop")
+    );
     EXPECT_THAT(text, HasSubstr("8021q"));
     EXPECT_THAT(guard_commands(*make_guard("vif3.0", kMac, "", true)), Not(HasSubstr("8021q")));
 }
@@ -39,7 +45,7 @@ using SpoofGuardInKernel = NetworkNamespace;
 
 TEST_F(SpoofGuardInKernel, ComesGoesAndMayBeRepeated)
 {
-    const auto guard = make_guard("vif3.0", kMac, "10.0.0.2 10.1.0.0/16 fd00::2", false);
+    const auto guard = make_guard("vif3.0", kMac, "10.0.0.2 10.1.0.0/16 fd00::2 fd01::/64", false);
     const auto first = guard_port(*guard);
     if (!first && first.error().what.find("not supported") != std::string::npos)
         GTEST_SKIP() << "this kernel has no nftables for bridges: " << first.error().what;
