@@ -100,7 +100,8 @@ def test_after_a_power_cut_autostart_brings_the_domains_back_in_order(zl, xl, do
     domains = xl.domains()
     assert domains["second"]["id"] < domains["first"]["id"]
     assert {name: zl.json("list", name)["uuid"] for name in uuids} == uuids
-    assert zl.state("third") == "stopped" and "third" not in domains
+    # That it was started ended with the host, so nobody waited for the disk to know it.
+    assert zl.state("third") in ("stopped", "defined") and "third" not in domains
     assert "transient" not in zl.names()
     until(lambda: "zocalo-mini: ready" in zl("logs", "first"), "first has booted", BOOT_LIMIT_S)
     transient.remove()
