@@ -3,6 +3,7 @@
 #include "hypervisor-core/arch/x86_64/boot/machine_memory.hpp"
 #include "hypervisor-core/arch/x86_64/boot/other_cpus.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/clock.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/console_lock.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/descriptors.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/features.hpp"
@@ -30,6 +31,7 @@ const std::uintptr_t hal::direct_map = layout::kDirectMap;
 
 void hal::write_console(std::string_view text)
 {
+    const ConsoleGuard lock;
     console_ring().append(text);
     serial::write(text);
 }
@@ -116,6 +118,7 @@ void start_dom0(System& system)
 {
     System& system = the_system;
     load_cpu_tables(0);
+    share_console();
     local_apic::set_base(kLocalApic);
     silence_pics();
     local_apic::start();
