@@ -63,6 +63,15 @@ bool take_speculation(Options& options, std::string_view value)
     return true;
 }
 
+// NAME and NAME=1 ask for it, NAME=0 does not; or in words.
+bool take_flag(bool& flag, std::string_view value)
+{
+    constexpr std::array<std::string_view, 5> kYes{"", "1", "yes", "on", "true"};
+    constexpr std::array<std::string_view, 4> kNo{"0", "no", "off", "false"};
+    flag = std::find(kYes.begin(), kYes.end(), value) != kYes.end();
+    return flag || std::find(kNo.begin(), kNo.end(), value) != kNo.end();
+}
+
 bool take(Options& options, std::string_view name, std::string_view value)
 {
     if (name == "dom0_mem")
@@ -73,10 +82,8 @@ bool take(Options& options, std::string_view name, std::string_view value)
         return take_count(options.processors, value);
     if (name == "spec-ctrl")
         return take_speculation(options, value);
-    if (name == "noreboot") {
-        options.reboot_on_panic = false;
-        return true;
-    }
+    if (name == "noreboot")
+        return take_flag(options.stays_down, value);
     return std::find(kWithoutEffect.begin(), kWithoutEffect.end(), name) != kWithoutEffect.end();
 }
 

@@ -19,7 +19,7 @@ struct Options {
     std::uint64_t dom0_bytes{}; // dom0_mem=SIZE; 0: all but what guests are left
     unsigned dom0_vcpus{};      // dom0_max_vcpus=N; 0: one per processor
     unsigned processors{~0U};   // maxcpus=N: how many of the machine's run at most
-    bool reboot_on_panic{true}; // noreboot
+    bool stays_down{};          // noreboot: after a panic or a crash of dom0
     Speculation speculation{};
     std::string_view first_unknown; // an option nobody knows; empty when all are known
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/domain/destroy.hpp"
 
+#include "hypervisor-core/console/log.hpp"
 #include "hypervisor-core/domain/event_fifo.hpp"
 #include "hypervisor-core/domain/notify.hpp"
 #include "hypervisor-core/domain/own_memory.hpp"
@@ -8,6 +9,7 @@
 #include "hypervisor-core/domain/pv_context.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/grant/grant_map.hpp"
+#include "hypervisor-core/mm/audit.hpp"
 #include "hypervisor-core/pv/local_table.hpp"
 
 namespace zocalo::hv {
@@ -130,6 +132,14 @@ bool end_mappings(System& system, Domain& domain)
     return true;
 }
 
+void audit_in_debug_builds([[maybe_unused]] System& system)
+{
+#ifndef NDEBUG
+    if (const auto sound = audit_and_tell(system.memory); sound && !*sound)
+        panic("a page table says what was never counted: see above");
+#endif
+}
+
 void bury(System& system, Domain& domain)
 {
     Memory& memory = system.memory;
@@ -175,6 +185,7 @@ bool destroy_step(System& system, Domain& domain)
         if (!end_mappings(system, domain))
             return false;
         next_stage(domain, EndStage::over);
+        audit_in_debug_builds(system);
         tell_tools(system);
         bury_if_dead(system, domain.id);
         return true;

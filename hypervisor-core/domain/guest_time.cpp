@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/domain/guest_time.hpp"
 
+#include "hypervisor-core/hal/memory.hpp"
+
 #include <atomic>
 
 namespace zocalo::hv {
@@ -30,6 +32,34 @@ void publish_time(const System& system, Vcpu& vcpu)
     time.tsc_shift = system.clock.shift;
     time.flags = 0;
     finish(time.version);
+}
+
+void publish_run_state(Vcpu& vcpu)
+{
+    if (vcpu.runstate_area == 0)
+        return;
+    vcpu.runstate_waits = !vcpu.pv.in_kernel;
+    if (vcpu.runstate_waits)
+        return;
+    if (!vcpu.domain->assists(VMASST_TYPE_runstate_update_flag)) {
+        hal::copy_to_guest(vcpu.runstate_area, &vcpu.runstate, sizeof(vcpu.runstate));
+        return;
+    }
+    vcpu_runstate_info shown = vcpu.runstate;
+    const std::uint64_t entry_time =
+        vcpu.runstate_area + __builtin_offsetof(vcpu_runstate_info, state_entry_time);
+    const auto show_entry_time = [&] {
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        return hal::copy_to_guest(entry_time, &shown.state_entry_time, sizeof(std::uint64_t));
+    };
+    // Another vCPU that reads meanwhile sees by the mark that it must read again.
+    shown.state_entry_time |= XEN_RUNSTATE_UPDATE;
+    if (!show_entry_time())
+        return;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    hal::copy_to_guest(vcpu.runstate_area, &shown, sizeof(shown));
+    shown.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+    show_entry_time();
 }
 
 void publish_wall_clock(const System& system, Domain& domain)

@@ -100,6 +100,7 @@ struct Vcpu {
 
     vcpu_runstate_info runstate{}; // our copy
     std::uint64_t runstate_area{}; // guest address, or 0
+    bool runstate_waits{};         // to be told when the guest's kernel runs: it has the address
 
     TrapFrame regs{}; // while it does not run
     PvState pv;

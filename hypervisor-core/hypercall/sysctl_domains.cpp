@@ -3,6 +3,7 @@
 #include "hypervisor-core/console/log.hpp"
 #include "hypervisor-core/hypercall/domctl.hpp"
 #include "hypervisor-core/hypercall/sysctl.hpp"
+#include "hypervisor-core/mm/audit.hpp"
 
 #include <algorithm>
 
@@ -50,7 +51,7 @@ void dump_memory(const System& system)
         system.memory.buddy().largest_order());
 }
 
-void handle_key(const System& system, char key)
+void handle_key(System& system, char key)
 {
     switch (key) {
     case 'q':
@@ -61,8 +62,12 @@ void handle_key(const System& system, char key)
     case 'm':
         dump_memory(system);
         return;
+    case 'o':
+        if (!audit_and_tell(system.memory))
+            log("page tables: no memory to count mappings in");
+        return;
     case 'h':
-        log("debug keys: h this, m memory, q domains");
+        log("debug keys: h this, m memory, o page tables' audit, q domains");
         return;
     default:
         log("debug key ", std::string_view{&key, 1}, " does nothing; h lists those that do");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/mm/audit.hpp"
 
+#include "hypervisor-core/console/log.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 
 namespace zocalo::hv {
@@ -14,6 +15,15 @@ unsigned level_of(const FrameInfo& frame)
     if (frame.type_refs == 0 || frame.type < FrameType::l1 || frame.type > FrameType::l4)
         return 0;
     return static_cast<unsigned>(frame.type) - static_cast<unsigned>(FrameType::l1) + 1;
+}
+
+// Of a block that holds so many bytes.
+unsigned order_for(std::uint64_t bytes)
+{
+    unsigned order = 0;
+    while (kPageSize << order < bytes)
+        ++order;
+    return order;
 }
 
 std::string_view check_page(FrameTable& frames, Pte entry, std::span<std::uint32_t> writable)
@@ -70,6 +80,26 @@ std::optional<AuditFault> audit(Memory& memory, std::span<std::uint32_t> counts)
         }
     }
     return std::nullopt;
+}
+
+Result<bool> audit_and_tell(Memory& memory)
+{
+    const std::uint64_t frames = memory.frames().size();
+    const unsigned order = order_for(frames * sizeof(std::uint32_t));
+    const Mfn first = TRY(memory.allocate(order));
+    const auto fault =
+        audit(memory, {reinterpret_cast<std::uint32_t*>(hal::frame_bytes(first)), frames});
+    memory.free(first, order);
+    if (fault)
+        log("page tables: entry ",
+            fault->slot,
+            " of the table in frame ",
+            hex(fault->table.value),
+            " ",
+            fault->what);
+    else
+        log("page tables: all mappings are counted");
+    return !fault;
 }
 
 } // namespace zocalo::hv

@@ -2,6 +2,7 @@
 #include "hypervisor-core/pv/bounce.hpp"
 
 #include "hypervisor-core/domain/domain.hpp"
+#include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 #include "hypervisor-core/hal/pv.hpp"
 
@@ -52,6 +53,8 @@ bool enter_kernel(
     if (from_user) {
         vcpu.pv.in_kernel = true;
         hal::switch_mode(vcpu);
+        if (vcpu.runstate_waits)
+            publish_run_state(vcpu);
         sp = vcpu.pv.kernel_sp;
     }
     sp = (sp & ~std::uint64_t{15}) - bytes;

@@ -37,6 +37,7 @@ for card in eth0 eth1; do
 done
 sed 's/^/pc interrupt /' /proc/interrupts
 echo "pc end"
+grep -q pc.end=crash /proc/cmdline && echo c > /proc/sysrq-trigger
 grep -q pc.end=reboot /proc/cmdline && /bin/busybox reboot -f
 /bin/busybox poweroff -f
 """

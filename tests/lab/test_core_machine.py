@@ -22,9 +22,9 @@ def initrd(deb) -> bytes:
     return pc_devices.initrd()
 
 
-def boot(initrd: bytes, disk, kernel_args: str, until="(never)") -> str:
+def boot(initrd: bytes, disk, kernel_args: str, until="(never)", hypervisor_args: str = "") -> str:
     options = qemu.Options(hypervisor="core", cpus=2, memory_mib=1536, kernel_args=kernel_args,
-                           devices=pc_devices.devices(disk))
+                           hypervisor_args=hypervisor_args, devices=pc_devices.devices(disk))
     return bare.run(options, initrd, until, LIMIT_S)
 
 
@@ -76,6 +76,15 @@ def test_reboot_starts_the_machine_again(initrd, tmp_path):
     """Not only dom0: the hypervisor says hello a second time."""
     text = boot(initrd, tmp_path / "sata.img", "pc.end=reboot", lambda text: text.count("zocalo hypervisor-core") == 2)
     assert text.count("zocalo hypervisor-core") == 2
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_crash_of_dom0_starts_the_machine_again_unless_it_is_to_stay(initrd, tmp_path, stays):
+    hello, end = "zocalo hypervisor-core", "the machine is stopped"
+    text = boot(initrd, tmp_path / "sata.img", "pc.end=crash",
+                lambda text: end in text or text.count(hello) == 2, f"noreboot={int(stays)}")
+    assert "dom0 is gone" in text, text[-3000:]
+    assert (end in text, text.count(hello)) == ((True, 1) if stays else (False, 2))
 
 
 def test_the_cd_boots_dom0_by_grub_and_multiboot_2(initrd, tmp_path):

@@ -3,6 +3,7 @@
 #include "hypervisor-core/arch/x86_64/boot/machine_memory.hpp"
 #include "hypervisor-core/arch/x86_64/boot/other_cpus.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/clock.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/console_lock.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/descriptors.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/features.hpp"
@@ -19,6 +20,7 @@
 #include "hypervisor-core/console/log.hpp"
 #include "hypervisor-core/domain/dom0_build.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/hal/devices.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 
 extern "C" [[noreturn]] void call_on_stack(std::uint64_t stack, void (*function)());
@@ -29,16 +31,9 @@ const std::uintptr_t hal::direct_map = layout::kDirectMap;
 
 void hal::write_console(std::string_view text)
 {
+    const ConsoleGuard lock;
     console_ring().append(text);
     serial::write(text);
-}
-
-void hal::panic(std::string_view why)
-{
-    serial::write("(zocalo) panic: ");
-    serial::write(why);
-    serial::write("\n(zocalo) the machine is stopped\n");
-    x86::stop();
 }
 
 namespace {
@@ -46,6 +41,33 @@ namespace {
 // The one object all share.
 constinit System the_system{};
 constinit Options options{};
+constinit bool dom0_has_run = false;
+
+void wait_seconds(std::uint64_t seconds)
+{
+    const std::uint64_t start = x86::tsc();
+    while (x86::tsc() - start < seconds * the_system.tsc_hertz)
+        x86::pause();
+}
+
+} // namespace
+
+void hal::panic(std::string_view why)
+{
+    serial::write("(zocalo) panic: ");
+    serial::write(why);
+    // Before dom0 runs, starting again would only lead here again.
+    if (!options.stays_down && dom0_has_run) {
+        constexpr std::uint64_t kToRead = 5;
+        serial::write("\n(zocalo) the machine starts again in 5 s (noreboot: it would not)\n");
+        wait_seconds(kToRead);
+        hal::reboot();
+    }
+    serial::write("\n(zocalo) the machine is stopped\n");
+    x86::stop();
+}
+
+namespace {
 
 constexpr std::uint64_t kLocalApic = layout::kDevices;
 constexpr std::uint64_t kIoApics = layout::kDevices + kPageSize;
@@ -87,6 +109,7 @@ void start_dom0(System& system)
     if (!dom0)
         panic("cannot start dom0: ", dom0.error().what, "; ", dom0.error().advice);
     free_modules(system);
+    dom0_has_run = true;
     unpause_domain(system, **dom0);
 }
 
@@ -95,6 +118,7 @@ void start_dom0(System& system)
 {
     System& system = the_system;
     load_cpu_tables(0);
+    share_console();
     local_apic::set_base(kLocalApic);
     silence_pics();
     local_apic::start();

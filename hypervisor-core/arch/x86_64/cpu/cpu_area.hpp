@@ -11,6 +11,7 @@
 
 #include "hypervisor-core/arch/x86_64/mm/layout.hpp"
 #include "hypervisor-core/domain/system.hpp"
+#include "hypervisor-core/hal/lock_order.hpp"
 
 namespace zocalo::hv {
 
@@ -34,7 +35,7 @@ struct CpuPage {
 
 struct alignas(16) CpuTop {
     unsigned id{};
-    bool holds_lock{};
+    LockOrder locks;
     bool timer_fired{};
     Vcpu* loaded{}; // whose registers are in the processor, also while it idles after that
     const Domain* ran_last{}; // only to be compared: it may be gone

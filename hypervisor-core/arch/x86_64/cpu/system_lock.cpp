@@ -21,19 +21,19 @@ constinit Tickets tickets;
 
 SystemGuard::SystemGuard()
 {
-    if (cpu_top().holds_lock)
-        panic("the system lock is taken twice by processor ", cpu_top().id);
+    if (!cpu_top().locks.may_take(LockRank::system))
+        panic("the system lock is taken twice or too late by processor ", cpu_top().id);
     const std::uint32_t mine = tickets.next.fetch_add(1, std::memory_order_relaxed);
     while (tickets.serving.load(std::memory_order_acquire) != mine) {
         serve_flush_requests();
         x86::pause();
     }
-    cpu_top().holds_lock = true;
+    cpu_top().locks.took(LockRank::system);
 }
 
 SystemGuard::~SystemGuard()
 {
-    cpu_top().holds_lock = false;
+    cpu_top().locks.dropped(LockRank::system);
     tickets.serving.store(
         tickets.serving.load(std::memory_order_relaxed) + 1, std::memory_order_release
     );

@@ -100,7 +100,7 @@ bool missed_descriptor(Vcpu& vcpu, TrapFrame& frame, std::uint64_t& address)
         );
     };
     bool shown;
-    if (cpu_top().holds_lock) {
+    if (cpu_top().locks.holds(LockRank::system)) {
         shown = show();
     } else {
         const SystemGuard lock;

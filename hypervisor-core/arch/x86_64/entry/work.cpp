@@ -12,7 +12,6 @@
 #include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/domain/life.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
-#include "hypervisor-core/hal/memory.hpp"
 #include "hypervisor-core/pv/bounce.hpp"
 
 extern "C" [[noreturn]] void run_guest_on_stack(void* frame);
@@ -23,13 +22,6 @@ namespace {
 bool has_work(const CpuTop& top, const CpuState& cpu)
 {
     return cpu.choose || top.timer_fired || cpu.current == nullptr;
-}
-
-// The guest's copy, where its kernel looks for stolen time.
-void publish_run_state(const Vcpu& vcpu)
-{
-    if (vcpu.runstate_area != 0)
-        hal::copy_to_guest(vcpu.runstate_area, &vcpu.runstate, sizeof(vcpu.runstate));
 }
 
 // Makes the processor hold the registers of the next vCPU. When it is to idle, the last one's stay

@@ -26,8 +26,17 @@ TEST(Options, TheLineOfTheLabIsUnderstood)
     EXPECT_EQ(options.dom0_bytes, 1ULL << 30);
     EXPECT_EQ(options.dom0_vcpus, 2U);
     EXPECT_EQ(options.processors, 4U);
-    EXPECT_FALSE(options.reboot_on_panic);
+    EXPECT_TRUE(options.stays_down);
     EXPECT_TRUE(options.first_unknown.empty());
+}
+
+TEST(Options, AFlagIsSetByItsNameAndCanBeTakenBack)
+{
+    EXPECT_FALSE(parse_options("").stays_down);
+    EXPECT_TRUE(parse_options("noreboot").stays_down);
+    EXPECT_FALSE(parse_options("noreboot=1 noreboot=0").stays_down);
+    EXPECT_TRUE(parse_options("noreboot=no noreboot=on").stays_down);
+    EXPECT_EQ(parse_options("noreboot=perhaps").first_unknown, "noreboot=perhaps");
 }
 
 TEST(Options, TheFirstUnknownOneIsNamed)

@@ -109,13 +109,14 @@ TEST_F(ConsoleTest, TheNewestIsKeptAndAnIndexFromLongAgoIsNoTrouble)
 TEST_F(SysctlTest, DebugKeysDumpWhatTheyStandFor)
 {
     new_domain();
-    put(kBuffer, std::array<char, 3>{'q', 'm', 'Z'});
+    put(kBuffer, std::array<char, 4>{'q', 'm', 'o', 'Z'});
     xen_sysctl op{};
-    op.u.debug_keys.nr_keys = 3;
+    op.u.debug_keys.nr_keys = 4;
     op.u.debug_keys.keys.p = reinterpret_cast<const char*>(kBuffer);
     ASSERT_EQ(sysctl(op, XEN_SYSCTL_debug_keys), 0);
     EXPECT_NE(fake_machine().console.find("domain 1: frames"), std::string::npos);
     EXPECT_NE(fake_machine().console.find("free frames"), std::string::npos);
+    EXPECT_NE(fake_machine().console.find("all mappings are counted"), std::string::npos);
 }
 
 TEST_F(SysctlTest, ThereIsOnePoolAndTheSchedulerIsKnownAsCredit2)

@@ -300,7 +300,14 @@ TEST_F(PageTablesTest, TheAuditFindsAWritableTable)
     const Tree t = tree();
     hal::table_entries(t.l1)[5] = Pte::make(t.l1, kWrite).raw;
     EXPECT_TRUE(audit(memory, counts));
+    EXPECT_FALSE(*audit_and_tell(memory));
+    EXPECT_NE(
+        fake_machine().console.find("maps a table or descriptor page writable"), std::string::npos
+    );
     hal::table_entries(t.l1)[5] = 0;
+    const std::uint64_t free = memory.buddy().free_frames();
+    EXPECT_TRUE(*audit_and_tell(memory));
+    EXPECT_EQ(memory.buddy().free_frames(), free);
 }
 
 } // namespace

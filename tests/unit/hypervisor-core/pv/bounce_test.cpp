@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/arch/fake/fake_machine.hpp"
 #include "hypervisor-core/domain/domain.hpp"
+#include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/pv/bounce.hpp"
 
 #include <gtest/gtest.h>
@@ -169,6 +170,38 @@ TEST_F(BounceTest, ASystemCallOf32BitCodeWithoutCallbackIsAnInvalidInstruction)
     vcpu.pv.syscall32 = {kHandler + 1, true};
     ASSERT_TRUE(guest_syscall32(vcpu, frame));
     EXPECT_EQ(frame.rip, kHandler + 1);
+}
+
+TEST_F(BounceTest, ARunStateThatUserSpaceMissedIsShownToTheKernelThatRunsNext)
+{
+    constexpr std::uint64_t kArea = FakeMachine::kGuestStart + 0x8000;
+    const auto shown = [] {
+        vcpu_runstate_info area;
+        std::memcpy(&area, fake_machine().guest_bytes(kArea), sizeof(area));
+        return area;
+    };
+    vcpu.runstate_area = kArea;
+    vcpu.runstate.time[RUNSTATE_runnable] = 77;
+    vcpu.pv.in_kernel = false;
+    vcpu.pv.syscall = {kHandler, false};
+    publish_run_state(vcpu);
+    EXPECT_EQ(shown().time[RUNSTATE_runnable], 0U);
+    ASSERT_TRUE(guest_syscall(vcpu, frame));
+    EXPECT_EQ(shown().time[RUNSTATE_runnable], 77U);
+    EXPECT_FALSE(vcpu.runstate_waits);
+}
+
+TEST_F(BounceTest, TheMarkOfAChangingRunStateIsGoneAfterwards)
+{
+    constexpr std::uint64_t kArea = FakeMachine::kGuestStart + 0x8000;
+    domain.vm_assist = 1U << VMASST_TYPE_runstate_update_flag;
+    vcpu.runstate_area = kArea;
+    vcpu.runstate.state_entry_time = 5;
+    vcpu.runstate.time[RUNSTATE_blocked] = 9;
+    publish_run_state(vcpu);
+    EXPECT_EQ(
+        std::memcmp(fake_machine().guest_bytes(kArea), &vcpu.runstate, sizeof(vcpu.runstate)), 0
+    );
 }
 
 TEST_F(BounceTest, TheFrameShowsThePrivilegeLevelToThoseWhoAskedForIt)
