@@ -47,11 +47,23 @@ Outcome<Unit> check_count(const Command& command, const Args& args)
         "usage: " + std::string{command.name} + " " + std::string{command.arguments}};
 }
 
+// --json is -o json, so that no command needs to know both.
+Outcome<Unit> spell_out_json(Args& args)
+{
+    if (!args.has("json"))
+        return Unit{};
+    if (args.value("output").value_or("json") != "json")
+        return Error{Code::usage, "--json and -o name two formats", "give one of them"};
+    args.given["output"] = {"json"};
+    return Unit{};
+}
+
 Outcome<Unit> run_command(const std::vector<std::string>& rest, Session& session)
 {
     const Command* command = TRY(find_command(rest.front()));
-    const Args args =
+    Args args =
         TRY(parse_arguments(all_options(*command), {rest.begin() + 1, rest.end()}, session.mode));
+    TRY(spell_out_json(args));
     if (args.has("help")) {
         print_command_help(session.out, session.program(), *command, session.mode);
         return Unit{};

@@ -8,8 +8,9 @@
 namespace zocalo::cli {
 namespace {
 
-constexpr std::array<Option, 3> kOutputOptions{{
+constexpr std::array<Option, 4> kOutputOptions{{
     {'o', "output", "FORMAT", "table (default), json, jsonl, yaml or csv; csv,noheader"},
+    {0, "json", "", "Short for -o json"},
     {'c', "columns", "NAMES", "Show these columns only, separated by commas", Where::zl_only},
     {0, "no-header", "", "Leave out the line of titles"},
 }};

@@ -2,7 +2,6 @@
 #include "cli/client/api.hpp"
 
 #include "cli/client/error_body.hpp"
-#include "cli/client/http.hpp"
 #include "common/rpc/json.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -53,6 +52,18 @@ Outcome<std::string> text_member(const Outcome<std::string>& body, const char* k
     if (text == nullptr || !text->is_string())
         return Error{Code::failed, std::string{"the daemon's answer holds no "} + key, {}};
     return std::string{text->get_string()};
+}
+
+// What a 410 holds beside its error: where the events stand now.
+EventPage lost_events(const std::string& body)
+{
+    EventPage page{.events = {}, .next = 0, .resync = true};
+    const auto parsed = rpc::parse(body);
+    const auto* object = parsed ? parsed->if_object() : nullptr;
+    const auto* next = object != nullptr ? object->if_contains("next") : nullptr;
+    if (next != nullptr && next->is_number())
+        page.next = next->to_number<std::uint64_t>();
+    return page;
 }
 
 bool ended(const rpc::OpView& op)
@@ -113,6 +124,24 @@ boost::json::object config_body(const rpc::DomainConfig& config)
     return body;
 }
 
+Outcome<HttpReply> Api::reach(const HttpRequest& request, std::chrono::milliseconds limit)
+{
+    // GETs and keyed changes may be sent twice; and only a connection that once stood is retried,
+    // so that a daemon that is not there is reported at once.
+    const auto give_up = Clock::now() + std::min<Clock::duration>(kRetryFor, limit);
+    bool stood = false;
+    for (;;) {
+        auto reply = exchange(socket_path_, request, limit);
+        if (reply)
+            return std::move(*reply);
+        stood |= reply.error().stage == ExchangeStage::talking;
+        const bool again = stood && reply.error().error.code == Code::unreachable;
+        if (!again || Clock::now() >= give_up)
+            return std::move(reply.error().error);
+        std::this_thread::sleep_for(kRetryPause);
+    }
+}
+
 Outcome<std::string> Api::fetch(
     const std::string& method,
     const std::string& target,
@@ -121,22 +150,10 @@ Outcome<std::string> Api::fetch(
     std::chrono::milliseconds limit
 )
 {
-    // GETs and keyed changes may be sent twice; and only a connection that once stood is retried,
-    // so that a daemon that is not there is reported at once.
-    const auto give_up = Clock::now() + std::min<Clock::duration>(kRetryFor, limit);
-    bool stood = false;
-    for (;;) {
-        auto reply = exchange(socket_path_, HttpRequest{method, target, body, key}, limit);
-        if (reply && reply->status < 400)
-            return std::move(reply->body);
-        if (reply)
-            return error_from_body(reply->status, reply->body);
-        stood |= reply.error().stage == ExchangeStage::talking;
-        const bool again = stood && reply.error().error.code == Code::unreachable;
-        if (!again || Clock::now() >= give_up)
-            return std::move(reply.error().error);
-        std::this_thread::sleep_for(kRetryPause);
-    }
+    auto reply = TRY(reach(HttpRequest{method, target, body, key}, limit));
+    if (reply.status < 400)
+        return std::move(reply.body);
+    return error_from_body(reply.status, reply.body);
 }
 
 Outcome<std::vector<rpc::DomainView>> Api::domains()
@@ -196,7 +213,13 @@ Outcome<EventPage> Api::events(std::uint64_t since, std::uint32_t limit, std::ch
     const std::string target = "/v1/events?since=" + std::to_string(since) +
                                "&limit=" + std::to_string(limit) +
                                "&wait=" + std::to_string(wait.count());
-    return read_answer<EventPage>(fetch("GET", target, {}, {}, limit_ + wait));
+    constexpr unsigned kGone = 410;
+    const auto reply = TRY(reach(HttpRequest{"GET", target, {}, {}}, limit_ + wait));
+    if (reply.status == kGone)
+        return lost_events(reply.body);
+    if (reply.status >= 400)
+        return error_from_body(reply.status, reply.body);
+    return read_answer<EventPage>(Outcome<std::string>{reply.body});
 }
 
 Outcome<std::vector<rpc::FindingView>> Api::doctor()

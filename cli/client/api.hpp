@@ -3,6 +3,7 @@
 // the protocol: percent-encoding, idempotency keys, retries, waiting for operations.
 #pragma once
 
+#include "cli/client/http.hpp"
 #include "common/rpc/views.hpp"
 
 #include <boost/json/object.hpp>
@@ -20,7 +21,8 @@ std::string percent_encoded(std::string_view text);
 
 struct EventPage {
     std::vector<rpc::EventView> events;
-    std::uint64_t next{};
+    std::uint64_t next{}; // give this as `since` next time
+    bool resync{};        // events after `since` are not kept: list what they were about
 };
 BOOST_DESCRIBE_STRUCT(EventPage, (), (events, next))
 
@@ -66,6 +68,7 @@ class Api {
     Outcome<rpc::OpView> op(std::uint64_t id);
     // Until it has ended, as `change` does.
     Outcome<rpc::OpView> wait_op(std::uint64_t id, std::chrono::seconds limit);
+    // A `since` that lies ahead of every event is a way to learn where they stand: resync and next.
     Outcome<EventPage>
     events(std::uint64_t since, std::uint32_t limit, std::chrono::seconds wait = {});
     Outcome<std::vector<rpc::FindingView>> doctor();
@@ -75,6 +78,8 @@ class Api {
     Outcome<rpc::OpView> change(const Change& change, const Waiting& waiting);
 
   private:
+    // The daemon's answer, whatever its status; `fetch` takes one of 400 and above for an error.
+    Outcome<HttpReply> reach(const HttpRequest& request, std::chrono::milliseconds limit);
     Outcome<std::string> fetch(
         const std::string& method,
         const std::string& target,

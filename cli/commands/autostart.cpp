@@ -45,17 +45,14 @@ Outcome<Unit> run(const Args& args, Session& session)
 
 } // namespace
 
-extern const Command autostart_command{
-    .name = "autostart",
-    .arguments = "DOMAIN",
-    .summary = "Start a managed domain when the host starts.",
-    .details = "What is not given stays as it was.",
-    .section = Section::managed,
-    .options = kOptions,
-    .least = 1,
-    .most = 1,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command autostart_command = on_domain(
+    {.name = "autostart",
+     .arguments = "DOMAIN",
+     .summary = "Start a managed domain when the host starts.",
+     .details = "What is not given stays as it was.",
+     .section = Section::managed,
+     .options = kOptions,
+     .run = run}
+);
 
 } // namespace zocalo::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/command.hpp"
+#include "cli/commands/on_domain.hpp"
 
 namespace zocalo::cli {
 namespace {
@@ -25,24 +25,19 @@ Outcome<Unit> run(const Args& args, Session& session)
     TRY(take("iops", "operations_per_second"));
     TRY(take("bytes-burst", "bytes_burst"));
     TRY(take("iops-burst", "operations_burst"));
-    const std::string rest = "/disks/" + percent_encoded(args.positional.at(1)) + "/limits";
-    TRY(session.change(args, {"POST", domain_path(args.positional.at(0), rest), limits}));
-    return Unit{};
+    return post_device(args, session, "disks", "limits", std::move(limits));
 }
 
 } // namespace
 
-extern const Command block_limit_command{
-    .name = "block-limit",
-    .arguments = "DOMAIN VDEV",
-    .summary = "Limit what a domain's disk may do.",
-    .details = "Holds at once and for later starts. What is not given has no limit.",
-    .section = Section::devices,
-    .options = kOptions,
-    .least = 2,
-    .most = 2,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command block_limit_command = on_domain(
+    {.name = "block-limit",
+     .arguments = "DOMAIN VDEV",
+     .summary = "Limit what a domain's disk may do.",
+     .details = "Holds at once and for later starts. What is not given has no limit.",
+     .section = Section::devices,
+     .options = kOptions,
+     .run = run}
+);
 
 } // namespace zocalo::cli

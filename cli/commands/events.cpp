@@ -105,6 +105,12 @@ events_so_far(const Session& session, std::uint64_t since, std::uint64_t limit)
     for (;;) {
         const std::uint64_t wanted = std::min(kPage, limit - events.size());
         auto page = TRY(session.api.events(since, static_cast<std::uint32_t>(wanted)));
+        if (page.resync)
+            return Error{
+                Code::failed,
+                "events after " + std::to_string(since) + " are no longer kept",
+                "list what they were about; the next one will be after " +
+                    std::to_string(page.next)};
         std::ranges::move(page.events, std::back_inserter(events));
         if (page.events.size() < wanted || events.size() >= limit)
             return events;

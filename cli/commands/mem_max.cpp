@@ -2,27 +2,15 @@
 #include "cli/commands/on_domain.hpp"
 
 namespace zocalo::cli {
-namespace {
 
-Outcome<Unit> run(const Args& args, Session& session)
-{
-    boost::json::object body;
-    body["max_mib"] = TRY(parse_mebibytes(args.positional.at(1)));
-    return post_domain(args, session, "/memory", std::move(body));
-}
-
-} // namespace
-
-extern const Command mem_max_command{
-    .name = "mem-max",
-    .arguments = "DOMAIN SIZE",
-    .summary = "Set how much memory a domain may have at most.",
-    .details = "SIZE is in MiB, or has one of b, k, m, g, t behind it.",
-    .section = Section::tuning,
-    .least = 2,
-    .most = 2,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command mem_max_command = on_domain(
+    {.name = "mem-max",
+     .arguments = "DOMAIN SIZE",
+     .summary = "Set how much memory a domain may have at most.",
+     .details = "SIZE is in MiB, or has one of b, k, m, g, t behind it.",
+     .section = Section::tuning,
+     .run = [](const Args& args,
+               Session& session) { return post_memory(args, session, "max_mib"); }}
+);
 
 } // namespace zocalo::cli

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/on_domain.hpp"
 
-#include <optional>
-
 namespace zocalo::cli {
+namespace {
+
+std::string device_path(const Args& args, std::string_view kind)
+{
+    const std::string device = percent_encoded(args.positional.at(1));
+    return domain_path(args.positional.at(0), "/" + std::string{kind} + "/" + device);
+}
+
+} // namespace
 
 Outcome<Unit> post_domain(
     const Args& args, Session& session, std::string_view rest, boost::json::object body, bool wait
@@ -14,37 +21,30 @@ Outcome<Unit> post_domain(
     return Unit{};
 }
 
-Outcome<Unit> stop_guests(const Args& args, Session& session, std::string_view verb)
+Outcome<Unit> post_memory(const Args& args, Session& session, const char* which)
 {
-    const bool all = args.has("all");
-    if (all != args.positional.empty())
-        return Error{Code::usage, std::string{verb} + ": name a domain, or give -a alone", {}};
-    const std::string rest = "/" + std::string{verb};
-    if (!all)
-        return post_domain(args, session, rest, {}, args.has("wait"));
-    // All are asked before any is waited for.
-    std::optional<Error> failure;
-    std::vector<std::uint64_t> operations;
-    const bool wait = args.has("wait") && !args.has("no-wait");
-    Args asking = args;
-    asking.given.erase("wait");
-    for (const auto& domain : TRY(session.api.domains())) {
-        if (domain.domid <= 0)
-            continue;
-        auto op = session.change(asking, Change{"POST", domain_path(domain.uuid, rest), {}}, false);
-        if (op)
-            operations.push_back(op->id);
-        else
-            failure = op.error();
-    }
-    for (const std::uint64_t id : wait ? operations : std::vector<std::uint64_t>{}) {
-        auto op =
-            session.api.wait_op(id, std::chrono::seconds{TRY(args.number("timeout", 120, 86400))});
-        if (!op)
-            failure = op.error();
-    }
-    if (failure)
-        return *failure;
+    boost::json::object body;
+    body[which] = TRY(parse_mebibytes(args.positional.at(1)));
+    return post_domain(args, session, "/memory", std::move(body));
+}
+
+Outcome<Unit> post_device(
+    const Args& args,
+    Session& session,
+    std::string_view kind,
+    std::string_view action,
+    boost::json::object body
+)
+{
+    const std::string path = device_path(args, kind) + "/" + std::string{action};
+    TRY(session.change(args, Change{"POST", path, std::move(body)}));
+    return Unit{};
+}
+
+Outcome<Unit> detach_device(const Args& args, Session& session, std::string_view kind)
+{
+    const std::string path = device_path(args, kind) + (args.has("force") ? "?force=1" : "");
+    TRY(session.change(args, Change{"DELETE", path, {}}));
     return Unit{};
 }
 

@@ -13,15 +13,12 @@ Outcome<Unit> run(const Args& args, Session& session)
 
 } // namespace
 
-extern const Command rename_command{
-    .name = "rename",
-    .arguments = "DOMAIN NAME",
-    .summary = "Give a domain another name.",
-    .section = Section::lifecycle,
-    .least = 2,
-    .most = 2,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command rename_command = on_domain(
+    {.name = "rename",
+     .arguments = "DOMAIN NAME",
+     .summary = "Give a domain another name.",
+     .section = Section::lifecycle,
+     .run = run}
+);
 
 } // namespace zocalo::cli

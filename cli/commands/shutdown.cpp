@@ -1,33 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/commands/on_domain.hpp"
+#include "cli/commands/stop_guests.hpp"
 
 namespace zocalo::cli {
-namespace {
-
-constexpr Option kOptions[] = {
-    {'a', "all", "", "All guests; domain 0 is no guest"},
-    {'w', "wait", "", "Wait until the guest has done it"},
-    {'F', "acpi-fallback", "", "Accepted for xl; only HVM guests know the ACPI event"},
-};
-
-Outcome<Unit> run(const Args& args, Session& session)
-{
-    return stop_guests(args, session, "shutdown");
-}
-
-} // namespace
 
 extern const Command shutdown_command{
     .name = "shutdown",
     .arguments = "DOMAIN | -a",
     .summary = "Ask a guest to power off.",
-    .details = "The guest decides when; without -w the command returns at once.",
+    .details = "The guest decides when; without -w the command returns at once. With -w it ends "
+               "when the guest "
+               "has done it, or says what was not done when its time is over.",
     .section = Section::lifecycle,
-    .options = kOptions,
+    .options = kStopOptions,
     .least = 0,
     .most = 1,
     .completion = Completion::domain,
     .changes = true,
-    .run = run};
+    .run = [](const Args& args, Session& session) {
+        return stop_guests(args, session, "shutdown");
+    }};
 
 } // namespace zocalo::cli

@@ -22,16 +22,13 @@ Outcome<Unit> run(const Args& args, Session& session)
 
 } // namespace
 
-extern const Command start_command{
-    .name = "start",
-    .arguments = "DOMAIN",
-    .summary = "Start a managed domain.",
-    .section = Section::managed,
-    .options = kOptions,
-    .least = 1,
-    .most = 1,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command start_command = on_domain(
+    {.name = "start",
+     .arguments = "DOMAIN",
+     .summary = "Start a managed domain.",
+     .section = Section::managed,
+     .options = kOptions,
+     .run = run}
+);
 
 } // namespace zocalo::cli

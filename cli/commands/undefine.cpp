@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/command.hpp"
+#include "cli/commands/on_domain.hpp"
 
 namespace zocalo::cli {
 namespace {
@@ -12,16 +12,13 @@ Outcome<Unit> run(const Args& args, Session& session)
 
 } // namespace
 
-extern const Command undefine_command{
-    .name = "undefine",
-    .arguments = "DOMAIN",
-    .summary = "Forget a stopped managed domain.",
-    .details = "Its disk images are left alone.",
-    .section = Section::managed,
-    .least = 1,
-    .most = 1,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command undefine_command = on_domain(
+    {.name = "undefine",
+     .arguments = "DOMAIN",
+     .summary = "Forget a stopped managed domain.",
+     .details = "Its disk images are left alone.",
+     .section = Section::managed,
+     .run = run}
+);
 
 } // namespace zocalo::cli

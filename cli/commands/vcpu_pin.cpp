@@ -35,17 +35,15 @@ Outcome<Unit> run(const Args& args, Session& session)
 
 } // namespace
 
-extern const Command vcpu_pin_command{
-    .name = "vcpu-pin",
-    .arguments = "DOMAIN VCPU|all HARD|- [SOFT|-]",
-    .summary = "Say which CPUs vCPUs may run on, and which they prefer.",
-    .details = "HARD and SOFT are CPU lists such as 0-3,^1, nodes:0 or all; - leaves one as it is.",
-    .section = Section::tuning,
-    .options = kOptions,
-    .least = 3,
-    .most = 4,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command vcpu_pin_command = on_domain(
+    {.name = "vcpu-pin",
+     .arguments = "DOMAIN VCPU|all HARD|- [SOFT|-]",
+     .summary = "Say which CPUs vCPUs may run on, and which they prefer.",
+     .details =
+         "HARD and SOFT are CPU lists such as 0-3,^1, nodes:0 or all; - leaves one as it is.",
+     .section = Section::tuning,
+     .options = kOptions,
+     .run = run}
+);
 
 } // namespace zocalo::cli

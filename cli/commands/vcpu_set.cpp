@@ -18,16 +18,13 @@ Outcome<Unit> run(const Args& args, Session& session)
 
 } // namespace
 
-extern const Command vcpu_set_command{
-    .name = "vcpu-set",
-    .arguments = "DOMAIN COUNT",
-    .summary = "Bring vCPUs online or offline.",
-    .section = Section::tuning,
-    .options = kOptions,
-    .least = 2,
-    .most = 2,
-    .completion = Completion::domain,
-    .changes = true,
-    .run = run};
+extern const Command vcpu_set_command = on_domain(
+    {.name = "vcpu-set",
+     .arguments = "DOMAIN COUNT",
+     .summary = "Bring vCPUs online or offline.",
+     .section = Section::tuning,
+     .options = kOptions,
+     .run = run}
+);
 
 } // namespace zocalo::cli

@@ -4,6 +4,7 @@
 #include "common/rpc/bodies.hpp"
 #include "common/rpc/json.hpp"
 #include "toolstackd/domain/doctor.hpp"
+#include "toolstackd/domain/step.hpp"
 #include "toolstackd/domain/tree.hpp"
 #include "toolstackd/sys/failpoint.hpp"
 #include "toolstackd/sys/log.hpp"
@@ -63,7 +64,7 @@ Answer<Unit> ask_and_wait(Context& ctx, const OpRow& op, DomId domid)
         if (!slept)
             co_return slept.error();
     }
-    co_return Error{Code::timeout, "the guest did not act on the request in time", {}};
+    co_return guest_too_slow(op);
 }
 
 Answer<Unit> remove_foreign_nodes(Context& ctx, const OpRow& op, DomId domid)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/domain/step.hpp"
 
+#include "common/rpc/bodies.hpp"
+#include "common/rpc/json.hpp"
 #include "toolstackd/domain/policy.hpp"
 
 #include <algorithm>
@@ -58,13 +60,7 @@ std::optional<Step> settle_parked(const Situation& s, const OpRow& op)
         if (op.verb == "shutdown" && s.record.instance.boot_seq > op.boot_seq)
             return settle(op, Error{Code::failed, "the guest rebooted instead", {}});
         if (s.now_ms >= op.deadline_ms)
-            return settle(
-                op,
-                Error{
-                    Code::timeout,
-                    "the guest did not act on the request in time",
-                    "look at its console; `zl destroy` ends it without asking"}
-            );
+            return settle(op, guest_too_slow(op));
         if (waiting == s.record.waits.end()) // of an earlier life: perhaps it was never asked
             return Step{.kind = StepKind::run_op, .op = op.id};
         return std::nullopt;
@@ -199,6 +195,17 @@ Step step_ending(const Situation& s)
 bool is_parked(const OpRow& op)
 {
     return op.deadline_ms != 0;
+}
+
+Error guest_too_slow(const OpRow& op)
+{
+    const auto body = rpc::from_json<rpc::TimeoutBody>(op.args, "");
+    const std::string limit = body ? " within " + std::to_string(body->timeout_s) + " s" : "";
+    return Error{
+        Code::timeout,
+        std::string{"the guest has not "} + (op.verb == "reboot" ? "rebooted" : "shut down") +
+            limit + " and still runs; it may yet do so",
+        "look at its console; `zl destroy` ends it without asking"};
 }
 
 Step next_step(

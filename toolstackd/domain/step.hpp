@@ -47,4 +47,7 @@ Step next_step(
 // Operations that have asked something of the guest and wait for it (their deadline is set).
 bool is_parked(const OpRow& op);
 
+// What a shutdown or reboot ends with when the guest has not acted within the operation's time.
+Error guest_too_slow(const OpRow& op);
+
 } // namespace zocalo::toolstack

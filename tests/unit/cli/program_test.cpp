@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // zl as a whole against a fake daemon: what it sends, prints and ends with.
-#include "cli/program.hpp"
-#include "common/rpc/json.hpp"
-#include "common/rpc/views.hpp"
 #include "tests/unit/cli/fake_daemon.hpp"
+#include "tests/unit/cli/run_zl.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <sstream>
 
 namespace zocalo::cli {
 namespace {
-
-struct Ended {
-    int status{};
-    std::string out, err;
-};
-
-Ended run(std::vector<std::string> words, const std::string& socket = "/nonexistent/socket")
-{
-    std::ostringstream out, err;
-    const int status = run_program(words, {.out = out, .err = err, .socket = socket});
-    return {status, out.str(), err.str()};
-}
 
 rpc::DomainDetail web()
 {
@@ -70,11 +54,6 @@ rpc::DomainDetail web()
     detail.weight = 256;
     detail.cap = 0;
     return detail;
-}
-
-template <class T> std::string json_of(const T& value)
-{
-    return boost::json::serialize(rpc::to_json(value));
 }
 
 std::string op_answer(const char* state, const char* code = "", const char* error = "")
@@ -181,6 +160,10 @@ TEST(Program, ListsInEveryFormat)
     EXPECT_EQ(
         run({"zl", "list", "web", "-o", "json", "-c", "name"}, s).out, "{\n  \"name\": \"web\"\n}\n"
     );
+    EXPECT_EQ(
+        run({"zl", "list", "web", "--json", "-c", "name"}, s).out, "{\n  \"name\": \"web\"\n}\n"
+    );
+    EXPECT_EQ(run({"zl", "list", "--json", "-o", "csv"}, s).status, 2);
     const Ended wrong = run({"zl", "list", "-c", "colour"}, s);
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("there is no column colour"), std::string::npos);

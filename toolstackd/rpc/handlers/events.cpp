@@ -31,13 +31,16 @@ Outcome<Query> query_of(const Call& call)
 
 Reply page_reply(const EventPage& page)
 {
-    if (page.resync)
-        return error_reply(
-            410, "gone", "events after this number are no longer kept; fetch the lists again"
-        );
     boost::json::object body;
-    body["events"] = rpc::to_json(page.events);
     body["next"] = page.next;
+    if (page.resync) {
+        body["error"] = {
+            {"code", "gone"},
+            {"what", "events after this number are no longer kept; fetch the lists again"},
+            {"next", "go on from `next`; see docs/api.md"}};
+        return json_reply(body, 410);
+    }
+    body["events"] = rpc::to_json(page.events);
     return json_reply(body);
 }
 

@@ -250,7 +250,10 @@ TEST_F(Api, EventsArePagedAndTooOldOnesAreGone)
     const auto page = ask("GET", "/v1/events?since=4&limit=2").json();
     EXPECT_EQ(page.at("events").as_array().size(), 2u);
     EXPECT_EQ(page.at("next").to_number<std::uint64_t>(), 6u);
-    EXPECT_EQ(ask("GET", "/v1/events?since=3").status, 410u);
+    const auto lost = ask("GET", "/v1/events?since=3");
+    EXPECT_EQ(lost.status, 410u);
+    EXPECT_EQ(lost.json().at("error").at("code"), "gone");
+    EXPECT_EQ(lost.json().at("next").to_number<std::uint64_t>(), 7u); // where to go on
     const auto nothing = ask("GET", "/v1/events?since=7&wait=1").json();
     EXPECT_TRUE(nothing.at("events").as_array().empty());
     EXPECT_EQ(nothing.at("next").to_number<std::uint64_t>(), 7u);
