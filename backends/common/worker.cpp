@@ -5,7 +5,10 @@
 
 namespace zocalo::backend {
 
-Worker::Worker() : thread_{[this] { work(); }} {}
+Worker::Worker() : thread_{[this] { work(); }}
+{
+    started_.wait();
+}
 
 Worker::~Worker()
 {
@@ -28,6 +31,7 @@ void Worker::run(std::function<void()> task)
 
 void Worker::work()
 {
+    started_.count_down();
     std::unique_lock lock(mutex_);
     while (true) {
         changed_.wait(lock, [this] { return ending_ || !tasks_.empty(); });

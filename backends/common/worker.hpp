@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Worker: one thread beside the event loop for calls that block (giving back space of an image).
-// Made before the process loses the right to make threads. Tasks run in order.
+// Made before the process loses the right to make threads, and complete when the constructor
+// returns: what the C library calls at a thread's start is forbidden by then. Tasks run in order.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -28,6 +30,7 @@ class Worker {
     std::condition_variable changed_;
     std::deque<std::function<void()>> tasks_;
     bool ending_ = false;
+    std::latch started_{1};
     std::thread thread_; // last: it uses the others
 };
 
