@@ -17,6 +17,7 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parent.parent
 OUT = TREE / "build/test"
 MOST_REPEATED = 5
+MOST_LABS, GIB_EACH_LAB = 4, 6
 
 
 @dataclass
@@ -137,6 +138,13 @@ def tidy(stage: Stage) -> Sum:
     return Sum(passed=1) if built(stage, "tidy") else stage.broken("clang-tidy")
 
 
+def side_by_side() -> list[str]:
+    """As many labs at once as there are processors and room for: they wait for disks and timers half of the time."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    labs = min(os.cpu_count() or 1, memory_gib // GIB_EACH_LAB, MOST_LABS)
+    return ["-n", str(labs), "--dist", "loadfile"] if labs > 1 else []
+
+
 def lab(stage: Stage) -> Sum:
     """Emulated machines on a busy host miss a limit now and then, so what failed gets one more boot.
 
@@ -144,7 +152,7 @@ def lab(stage: Stage) -> Sum:
     """
     junit = OUT / "lab.xml"
     pytest = (sys.executable, "-m", "pytest", "-v", "-o", f"cache_dir={OUT / 'pytest'}", "-m",
-              "not unproven and not long", "tests/lab")
+              "not unproven and not long", *side_by_side(), "tests/lab")
     ok = stage.command(*pytest, f"--junitxml={junit}")
     first = stage.results(junit, ok)
     if not 0 < first.failed <= MOST_REPEATED or first.passed == 0:

@@ -131,12 +131,12 @@ def steps(bench: "Bench", guest: str):
             end = time.monotonic_ns()
             begin = end - int(took * 1e9)
             points = [line.split() for line in POINTS.read_text().splitlines()]
-            last, name = begin, "zl, before the daemon"
+            last, name = begin, "zl before the daemon"
             for point, at in points:
                 row(f"step {name}", "zl", guest, n, (int(at) - last) / 1e9)
                 last = int(at)
-                name = point.replace(":before", "").replace(":after", ", then")
-            row("step zl, after the daemon", "zl", guest, n, (end - last) / 1e9)
+                name = point.replace(":before", "").replace(":after", " and then")
+            row("step zl after the daemon", "zl", guest, n, (end - last) / 1e9)
             run("zl", "destroy", "zl0")
     finally:
         DROP_IN.unlink()

@@ -42,13 +42,6 @@ def unharmed(running):
     running.detach()
 
 
-def test_a_backend_has_a_scope_of_its_own_however_long_the_daemon_has_been_idle(dom0, running):
-    """The daemon reached systemd when it started, minutes ago; dbus drops who says nothing for so long."""
-    scope = f"zocalo-net-{running.uuid}.scope"
-    pid = dom0.must(f"pgrep -f '^zocalo-netback.*--domain={running.domid}( |$)'").strip()
-    until(lambda: dom0.must(f"cat /proc/{pid}/cgroup").strip().endswith(f"/{scope}"), f"{pid} is in {scope}")
-
-
 def test_the_hosts_end_stops_guests_and_destroys_those_that_do_not_listen(dom0, zl, xl):
     """What systemd does with zocalo-guests.service when the machine goes down. First, while no other guest runs."""
     listens = Guest(zl, "listens", "pv")
@@ -68,6 +61,13 @@ def test_the_hosts_end_stops_guests_and_destroys_those_that_do_not_listen(dom0, 
     dom0.must(f"rm -r {drop_in} && systemctl daemon-reload && systemctl start zocalo-guests")
     listens.remove()
     deaf.remove()
+
+
+def test_a_backend_has_a_scope_of_its_own_however_long_the_daemon_has_been_idle(dom0, running):
+    """The daemon reached systemd when it started, minutes ago; dbus drops who says nothing for so long."""
+    scope = f"zocalo-net-{running.uuid}.scope"
+    pid = dom0.must(f"pgrep -f '^zocalo-netback.*--domain={running.domid}( |$)'").strip()
+    until(lambda: dom0.must(f"cat /proc/{pid}/cgroup").strip().endswith(f"/{scope}"), f"{pid} is in {scope}")
 
 
 def test_a_stopped_daemon_is_started_by_the_first_who_asks(dom0, zl, running):

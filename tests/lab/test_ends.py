@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows a crash beyond restart and destroy: core files, and the ended domain kept under another name."""
 import json
+import sys
 
 import pytest
+from conftest import TREE
 from toolstack import BOOT_LIMIT_S, WORK, Guest, until
+
+sys.path.insert(0, str(TREE / "tests/bench"))
+import tiny_kernel  # noqa: E402
 
 pytestmark = pytest.mark.unproven
 
@@ -50,7 +55,12 @@ def sections(dom0, path: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("kind", ["pv", "pvh"])
 def test_a_crash_leaves_a_core_file_as_xl_writes_it(zl, xl, dom0, make, kind):
-    guest = make("dumped", kind, memory=96, cmdline=CRASHES, on_crash="coredump-destroy")
+    # Small: under emulation libxenguest needs milliseconds for each page.
+    kernel = f"{WORK}/crashes-{kind}"
+    dom0.put(kernel, tiny_kernel.image(tiny_kernel.CRASH if kind == "pv" else tiny_kernel.CRASH_PVH))
+    guest = make("dumped", kind, memory=8, kernel=kernel, on_crash="coredump-destroy")
+    del guest.keys["ramdisk"]
+    guest.write()
     guest.create()
     until(lambda: "dumped" not in zl.names(), "the guest has crashed, was dumped and is gone", BOOT_LIMIT_S)
     told = events(zl, "dumped", "domain.dumped")
@@ -59,7 +69,7 @@ def test_a_crash_leaves_a_core_file_as_xl_writes_it(zl, xl, dom0, make, kind):
     assert core.startswith(f"{DUMPS}/dumped-1-") and "dumped" not in xl.domains()
     assert dom0.must(["stat", "-c", "%a %U", core]).split() == ["600", "root"]
     found = sections(dom0, core)
-    assert found[".xen_pages"] >= 80 << 20 and {".note.Xen", ".xen_prstatus", ".xen_shared_info"} <= set(found)
+    assert found[".xen_pages"] >= 6 << 20 and {".note.Xen", ".xen_prstatus", ".xen_shared_info"} <= set(found)
     # Holes take no room.
     assert told[0]["bytes"] < found[".xen_pages"]
 
@@ -71,7 +81,7 @@ def test_a_crash_leaves_a_core_file_as_xl_writes_it(zl, xl, dom0, make, kind):
     dom0.must(["cmp", f"{WORK}/theirs.core", f"{WORK}/ours.core"], 120)
     status, _, err = dom0.run(["/usr/libexec/zocalo/zocalo-dump-core", str(guest.domid), f"{WORK}/small.core", "4096"])
     assert status == 1 and "would take more than" in err
-    dom0.must(f"rm -f {WORK}/*.core")
+    dom0.must(f"rm -f {WORK}/*.core {kernel}")
 
 
 def test_rename_restart_keeps_the_crashed_domain_and_starts_it_again(zl, xl, dom0, make):
@@ -136,7 +146,7 @@ def test_a_database_that_is_not_the_one_in_use_is_not_acted_on(zl, xl, dom0, mak
         assert {"trusted", "second"} <= set(zl.names())
         assert "read-only" in zl.fails(4, "destroy", "second"), word
         assert "read-only" in zl.fails(4, "create", guest.file), word
-        finding = zl.json("doctor")[0]
+        finding = json.loads(dom0.run(["zl", "doctor", "-o", "json"])[1])[0]  # its status says that there is an error
         assert finding["check"] == "database" and word in finding["text"], finding
         assert xl.domains()["second"]["state"][2] == "p"
     start_with(f"mv {WORK}/good.db {file}")

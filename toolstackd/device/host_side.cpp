@@ -6,6 +6,7 @@
 #include "toolstackd/sys/deadline.hpp"
 #include "toolstackd/sys/failpoint.hpp"
 #include "toolstackd/sys/log.hpp"
+#include "toolstackd/sys/loop_device.hpp"
 #include "toolstackd/sys/netlink.hpp"
 #include "toolstackd/sys/spoof_guard.hpp"
 #include "toolstackd/sys/tap.hpp"
@@ -160,6 +161,14 @@ Answer<Unit> XenDevices::close(std::vector<std::shared_ptr<Session>> sessions)
         return Outcome<Unit>{Unit{}};
     };
     co_return co_await within<Unit>(executor_, pool_, kOpenLimit, "closing cards", std::move(work));
+}
+
+Answer<Unit> XenDevices::free_loop(const std::string& path)
+{
+    std::function<Outcome<Unit>()> work = [path] { return clear_loop_device(path); };
+    co_return co_await within<Unit>(
+        executor_, pool_, kOpenLimit, "freeing " + path, std::move(work)
+    );
 }
 
 } // namespace zocalo::toolstack

@@ -2,6 +2,7 @@
 #include "toolstackd/domain/end.hpp"
 
 #include "toolstackd/domain/ops.hpp"
+#include "toolstackd/domain/others_end.hpp"
 #include "toolstackd/domain/policy.hpp"
 #include "toolstackd/domain/reservation.hpp"
 #include "toolstackd/domain/tree.hpp"
@@ -15,25 +16,6 @@ namespace {
 bool is_disk(const ResourceRow& row)
 {
     return row.kind != "mac";
-}
-
-// The devices of an adopted domain were made by another toolstack: their backends are found by
-// domid.
-Answer<Unit>
-add_others_backends(Context& ctx, const Record& record, std::vector<StoreChange>& changes)
-{
-    const std::string root = "/local/domain/0/backend";
-    auto kinds = co_await ctx.store.list(root);
-    if (!kinds)
-        co_return kinds.error();
-    for (const std::string& kind : *kinds)
-        changes.push_back(
-            {StoreChange::Kind::remove,
-             root + "/" + kind + "/" + std::to_string(record.instance.domid),
-             {},
-             {}}
-        );
-    co_return Unit{};
 }
 
 Outcome<Unit> op_outcome(const Record& record, const OpRow& op)
@@ -184,7 +166,9 @@ Answer<Unit> release_objects(Context& ctx, Record& record)
     failpoint("devices.release_all:before");
     auto freed = co_await ctx.devices.release_all(record.domain.uuid, record.domid());
     failpoint("devices.release_all:after");
-    co_return freed;
+    if (!freed)
+        co_return freed.error();
+    co_return co_await close_others(ctx, record);
 }
 
 Answer<Unit> remove_nodes(Context& ctx, const Record& record)
@@ -197,11 +181,11 @@ Answer<Unit> remove_nodes(Context& ctx, const Record& record)
         std::ranges::move(
             ctx.devices.nodes_to_remove(owner, key_of(row)), std::back_inserter(changes)
         );
-    if (record.instance.console_frame == 0 && record.instance.phase == Phase::ending) {
-        auto added = co_await add_others_backends(ctx, record, changes);
-        if (!added)
-            co_return added.error();
-    }
+    auto others = co_await others_backends(ctx, record);
+    if (!others)
+        co_return others.error();
+    for (const std::string& directory : *others)
+        changes.push_back({StoreChange::Kind::remove, directory, {}, {}});
     std::ranges::move(
         tree_removal(record.domain.uuid, record.domid()), std::back_inserter(changes)
     );

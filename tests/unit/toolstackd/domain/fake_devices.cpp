@@ -152,6 +152,12 @@ class FakeDevices final : public Devices {
         co_return Unit{};
     }
 
+    Answer<Unit> free_loop(const std::string& path) override
+    {
+        world_.freed_loops.push_back(path);
+        co_return Unit{};
+    }
+
     Answer<std::vector<rpc::DiskView>> disks(const DeviceOwner&) override
     {
         co_return std::vector<rpc::DiskView>{};

@@ -133,6 +133,10 @@ class FakeStore final : public Store {
             world_.nodes[change.path] = change.value;
         else
             world_.nodes.try_emplace(change.path, "");
+        if (change.path.find("/backend/vbd/") != std::string::npos && change.value == "5") {
+            world_.nodes[change.path] = std::string{'6'}; // the kernel has let go
+            world_.reap();
+        }
         if (domid && change.path.ends_with("/control/shutdown") && !change.value.empty())
             ask(DomId{*domid}, change.value);
     }

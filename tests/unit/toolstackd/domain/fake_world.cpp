@@ -146,7 +146,14 @@ DomId FakeWorld::add_foreign(const std::string& name)
 
 bool FakeWorld::held(const Guest& guest) const
 {
-    return guest.introduced || processes.contains(guest.live.handle) ||
+    // The kernel's backends hold a domain's pages until they are closed.
+    const std::string vbds =
+        "/local/domain/0/backend/vbd/" + std::to_string(guest.live.domid.value);
+    const bool served = std::ranges::any_of(nodes, [&](const auto& node) {
+        return node.first.starts_with(vbds + "/") && node.first.ends_with("/state") &&
+               node.second != "6";
+    });
+    return served || guest.introduced || processes.contains(guest.live.handle) ||
            consoles.contains(guest.live.handle);
 }
 

@@ -101,6 +101,7 @@ struct FakeWorld {
 
     std::map<rpc::Uuid, BackendProcess> processes;
     std::set<std::pair<DomId, DeviceKey>> connected;
+    std::vector<std::string> freed_loops;
     std::set<rpc::Uuid> followed, consoles; // of this daemon's life
     Devices::Notice notice;
     std::int32_t next_pid{100};

@@ -325,17 +325,6 @@ TEST_F(Lifecycle, TheStateIsUnknownWhileXenIsAwayAndNeverStopped)
     EXPECT_EQ(h.world.runs[uuid("web")], 1);
 }
 
-TEST_F(Lifecycle, AForeignDomainIsListedAndCanBeAdopted)
-{
-    const DomId domid = h.world.add_foreign("theirs");
-    h.wait(20'000);
-    ASSERT_TRUE(h.domain("theirs"));
-    EXPECT_EQ(h.domain("theirs")->ownership, rpc::Ownership::foreign);
-    EXPECT_EQ(h.change(request("adopt", "theirs")).state, OpState::done);
-    EXPECT_EQ(h.domain("theirs")->ownership, rpc::Ownership::managed);
-    h.world.guests[domid].foreign = false;
-}
-
 TEST_F(Lifecycle, ManagedDomainsStartInOrderWhenTheHostBoots)
 {
     for (const char* name : {"a", "b", "c"}) {

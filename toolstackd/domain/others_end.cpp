@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "toolstackd/domain/others_end.hpp"
+
+#include "toolstackd/domain/tree.hpp"
+
+namespace zocalo::toolstack {
+namespace {
+
+constexpr std::int64_t kCloseLimitMs = 10'000; // as long as libxl waits
+constexpr std::int64_t kPollMs = 100;
+constexpr std::size_t kMost = 256;
+// xenbus_state of io/xenbus.h.
+constexpr const char* kClosing = "5";
+constexpr const char* kClosed = "6";
+
+Answer<std::string> text_at(Store& store, std::string path)
+{
+    auto value = co_await store.read(std::move(path));
+    if (!value)
+        co_return value.error();
+    co_return value->value_or("");
+}
+
+Answer<std::vector<std::string>> devices_of(Context& ctx, const Record& record)
+{
+    auto directories = co_await others_backends(ctx, record);
+    if (!directories)
+        co_return directories.error();
+    std::vector<std::string> devices;
+    for (const std::string& directory : *directories) {
+        auto names = co_await ctx.store.list(directory);
+        if (!names)
+            co_return names.error();
+        for (const std::string& name : *names)
+            if (devices.size() < kMost)
+                devices.push_back(directory + "/" + name);
+    }
+    co_return devices;
+}
+
+Answer<bool> all_closed(Context& ctx, const std::vector<std::string>& devices)
+{
+    for (const std::string& device : devices) {
+        auto state = co_await text_at(ctx.store, device + "/state");
+        if (!state)
+            co_return state.error();
+        if (!state->empty() && *state != kClosed)
+            co_return false;
+    }
+    co_return true;
+}
+
+// The script `block` of xl puts a file behind a loop device and says so in `node`.
+Answer<std::vector<std::string>> loops_of(Context& ctx, const std::vector<std::string>& devices)
+{
+    std::vector<std::string> loops;
+    for (const std::string& device : devices) {
+        auto type = co_await text_at(ctx.store, device + "/type");
+        if (!type)
+            co_return type.error();
+        auto node = co_await text_at(ctx.store, device + "/node");
+        if (!node)
+            co_return node.error();
+        if (*type == "file" && node->starts_with("/dev/loop"))
+            loops.push_back(*node);
+    }
+    co_return loops;
+}
+
+// The frontend's nodes go first: that is what the kernel's backends take for its end.
+Answer<Unit>
+ask_to_close(Context& ctx, const Record& record, const std::vector<std::string>& devices)
+{
+    const std::string front = "/local/domain/" + std::to_string(record.instance.domid) + "/device";
+    std::vector<StoreChange> changes{{StoreChange::Kind::remove, front, {}, {}}};
+    for (const std::string& device : devices) {
+        changes.push_back({StoreChange::Kind::write, device + "/online", "0", {}});
+        changes.push_back({StoreChange::Kind::write, device + "/state", kClosing, {}});
+    }
+    std::vector<StoreGuard> guards{owner_guard(record.domain.uuid, record.domid())};
+    auto asked = co_await ctx.store.commit(std::move(changes), std::move(guards));
+    if (!asked && asked.error().code == Code::conflict)
+        co_return Unit{}; // another tool has removed the domain's nodes
+    co_return asked;
+}
+
+} // namespace
+
+Answer<std::vector<std::string>> others_backends(Context& ctx, const Record& record)
+{
+    std::vector<std::string> directories;
+    // xenconsoled holds the console of a domain that we did not make.
+    if (record.instance.domid < 0 || record.instance.console_frame != 0 ||
+        record.instance.phase != Phase::ending)
+        co_return directories;
+    const std::string root = "/local/domain/0/backend";
+    auto kinds = co_await ctx.store.list(root);
+    if (!kinds)
+        co_return kinds.error();
+    for (const std::string& kind : *kinds)
+        directories.push_back(root + "/" + kind + "/" + std::to_string(record.instance.domid));
+    co_return directories;
+}
+
+Answer<Unit> close_others(Context& ctx, const Record& record)
+{
+    auto devices = co_await devices_of(ctx, record);
+    if (!devices)
+        co_return devices.error();
+    if (devices->empty())
+        co_return Unit{};
+    auto loops = co_await loops_of(ctx, *devices);
+    if (!loops)
+        co_return loops.error();
+    auto asked = co_await ask_to_close(ctx, record, *devices);
+    if (!asked)
+        co_return asked.error();
+    const std::int64_t limit = ctx.clock.now_ms() + kCloseLimitMs;
+    while (true) {
+        auto closed = co_await all_closed(ctx, *devices);
+        if (!closed)
+            co_return closed.error();
+        if (*closed || ctx.clock.now_ms() >= limit)
+            break;
+        co_await ctx.sleep(kPollMs);
+    }
+    for (const std::string& loop : *loops) {
+        auto freed = co_await ctx.devices.free_loop(loop);
+        if (!freed)
+            co_return freed.error();
+    }
+    co_return Unit{};
+}
+
+} // namespace zocalo::toolstack
