@@ -24,6 +24,15 @@ bool has_work(const CpuTop& top, const CpuState& cpu)
     return cpu.choose || top.timer_fired || cpu.current == nullptr;
 }
 
+// To a kernel without a callback for it they are silently null.
+void tell_of_bad_selectors(System& system, Vcpu& vcpu, TrapFrame& frame)
+{
+    if (pv::enter_failsafe(vcpu, frame))
+        return;
+    report_guest(vcpu, frame, "a bad selector that its kernel cannot be told of");
+    crash_domain(system, *vcpu.domain);
+}
+
 // Makes the processor hold the registers of the next vCPU. When it is to idle, the last one's stay
 // in place in case it is the next one as well, unless it runs elsewhere first.
 void switch_to(CpuTop& top, const VcpuChoice& choice, TrapFrame& frame)
@@ -38,10 +47,10 @@ void switch_to(CpuTop& top, const VcpuChoice& choice, TrapFrame& frame)
         top.ran_last = choice.next->domain;
     }
     top.loaded = choice.next;
-    if (choice.next != nullptr)
-        load_vcpu(*choice.next, frame);
-    else
+    if (choice.next == nullptr)
         load_idle_address_space(*top.system);
+    else if (!load_vcpu(*choice.next, frame) && choice.next->pv.failsafe.address != 0)
+        tell_of_bad_selectors(*top.system, *choice.next, frame);
 }
 
 void do_work(CpuTop& top, CpuState& cpu, TrapFrame& frame)
