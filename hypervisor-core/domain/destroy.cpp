@@ -146,6 +146,8 @@ void bury(System& system, Domain& domain)
     for (Vcpu* vcpu : domain.vcpus)
         if (vcpu != nullptr)
             unmake(memory, vcpu);
+    if (!domain.cpuid.is_empty())
+        memory.free(own_frame(domain.cpuid.take_page()), 0);
     domain.mappings.release(memory);
     domain.grants.release(memory);
     while (Channel* const bucket = domain.events.take_bucket())

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/base/address.hpp"
+#include "hypervisor-core/domain/cpuid_list.hpp"
 #include "hypervisor-core/domain/vcpu.hpp"
 #include "hypervisor-core/event/event_table.hpp"
 #include "hypervisor-core/grant/grant_table.hpp"
@@ -52,7 +53,10 @@ struct Domain {
     unsigned vcpu_limit{};
     std::array<Vcpu*, kMaxVcpus> vcpus{};
 
+    CpuidList cpuid;
+
     unsigned pauses{};
+    bool started{}; // was unpaused at least once
     bool dying{};
     bool shut_down{};
     std::uint32_t shutdown_reason{};

@@ -83,6 +83,7 @@ void unpause_domain(System& system, Domain& domain)
 {
     if (domain.pauses == 0 || --domain.pauses != 0)
         return;
+    domain.started = true;
     for (Vcpu* vcpu : domain.vcpus)
         if (vcpu != nullptr)
             unhold(system, *vcpu, Hold::paused);

@@ -14,8 +14,8 @@ constexpr std::uint32_t kExtended = 0x80000000;
 
 class LeafList {
   public:
-    LeafList(Call& call, std::uint64_t address, std::uint32_t room)
-        : call_{call}, items_{address}, room_{room}
+    LeafList(const System& system, const Domain& domain, std::uint64_t address, std::uint32_t room)
+        : system_{system}, domain_{domain}, items_{address}, room_{room}
     {
     }
     Result<Unit> add(std::uint32_t leaf, std::uint32_t subleaf)
@@ -23,13 +23,14 @@ class LeafList {
         if (count_ == room_)
             return kNoRoom;
         const bool has_subleaf = subleaf != XEN_CPUID_NO_SUBLEAF;
-        const auto out = pv::guest_cpuid(call_.system, call_.vcpu, leaf, has_subleaf ? subleaf : 0);
+        const auto out = pv::guest_cpuid(system_, domain_, leaf, has_subleaf ? subleaf : 0);
         return items_[count_++].copy_out({leaf, subleaf, out.eax, out.ebx, out.ecx, out.edx});
     }
     std::uint32_t count() const { return count_; }
 
   private:
-    Call& call_;
+    const System& system_;
+    const Domain& domain_;
     GuestArray<xen_cpuid_leaf_t> items_;
     std::uint32_t room_;
     std::uint32_t count_{};
@@ -98,15 +99,16 @@ constexpr std::array<Feature, kFeatureWords> kFeatures{{
 
 } // namespace
 
-Result<std::uint32_t> write_policy(Call& call, std::uint64_t leaves, std::uint32_t room)
+Result<std::uint32_t>
+write_policy(const System& system, const Domain& domain, std::uint64_t leaves, std::uint32_t room)
 {
     if (leaves == 0)
         return kPolicyLeaves;
-    LeafList list{call, leaves, room};
-    const std::uint32_t basic = pv::guest_cpuid(call.system, call.vcpu, 0, 0).eax;
+    LeafList list{system, domain, leaves, room};
+    const std::uint32_t basic = pv::guest_cpuid(system, domain, 0, 0).eax;
     for (std::uint32_t leaf = 0; leaf <= basic; ++leaf)
         TRY(add_all(list, leaf));
-    const std::uint32_t extended = pv::guest_cpuid(call.system, call.vcpu, kExtended, 0).eax;
+    const std::uint32_t extended = pv::guest_cpuid(system, domain, kExtended, 0).eax;
     for (std::uint32_t leaf = kExtended; leaf <= extended; ++leaf)
         TRY(list.add(leaf, XEN_CPUID_NO_SUBLEAF));
     return list.count();
@@ -115,34 +117,45 @@ Result<std::uint32_t> write_policy(Call& call, std::uint64_t leaves, std::uint32
 std::uint32_t feature_word(Call& call, unsigned index)
 {
     const Feature& feature = kFeatures[index];
-    return pv::guest_cpuid(call.system, call.vcpu, feature.leaf, feature.subleaf).*feature.part;
+    return pv::guest_cpuid(call.system, call.domain(), feature.leaf, feature.subleaf).*feature.part;
 }
 
 Answer domctl::get_policy(Domctl& ctl)
 {
     xen_domctl_cpu_policy& args = ctl.op.u.cpu_policy;
-    args.nr_leaves = TRY(write_policy(ctl.call, address_of(args.leaves), args.nr_leaves));
+    args.nr_leaves =
+        TRY(write_policy(ctl.system(), *ctl.domain, address_of(args.leaves), args.nr_leaves));
     args.nr_msrs = address_of(args.msrs) == 0 ? kPolicyMsrs : 0;
     return ctl.with_answer();
 }
 
-// Checked, but not kept: every guest has the one policy there is.
+// Leaves that are not named stay as they are.
 Answer domctl::set_policy(Domctl& ctl)
 {
     xen_domctl_cpu_policy& args = ctl.op.u.cpu_policy;
+    Domain& domain = *ctl.domain;
     args.err_leaf = args.err_subleaf = args.err_msr = ~std::uint32_t{0};
+    if (domain.started) // its kernel has looked already
+        return Errno::exist;
     if (args.nr_leaves > kPolicyLeaves || args.nr_msrs > kPolicyMsrs)
         return Errno::toobig;
-    const GuestArray<xen_cpuid_leaf_t> leaves{address_of(args.leaves)};
+    const auto leaves =
+        std::span{reinterpret_cast<xen_cpuid_leaf_t*>(ctl.system().scratch.data()), args.nr_leaves};
+    const GuestArray<xen_cpuid_leaf_t> given{address_of(args.leaves)};
     for (std::uint32_t i = 0; i < args.nr_leaves; ++i) {
-        const auto leaf = TRY(leaves[i].copy_in());
-        if (is_known(leaf))
+        leaves[i] = TRY(given[i].copy_in());
+        if (is_known(leaves[i]))
             continue;
-        args.err_leaf = leaf.leaf;
-        args.err_subleaf = leaf.subleaf;
+        args.err_leaf = leaves[i].leaf;
+        args.err_subleaf = leaves[i].subleaf;
         ctl.answers = true;
         return Errno::range;
     }
+    if (domain.cpuid.is_empty())
+        domain.cpuid.start(hal::frame_bytes(TRY(ctl.system().memory.allocate())));
+    for (const xen_cpuid_leaf_t& leaf : leaves)
+        if (!domain.cpuid.put(leaf))
+            return Errno::toobig;
     return 0;
 }
 

@@ -61,7 +61,9 @@ Answer domctl::create(Domctl& ctl)
     domain.security_label = config.ssidref;
     std::copy(std::begin(config.handle), std::end(config.handle), domain.handle.begin());
     domain.grants.start(id, limit_of(config.max_grant_frames, GrantTable::kMaxFrames));
-    domain.events.set_limit(limit_of(config.max_evtchn_port, EventTable::kMaxPorts - 1));
+    domain.events.set_limit(
+        limit_of(static_cast<std::int32_t>(config.max_evtchn_port), EventTable::kMaxPorts - 1)
+    );
     domain.mappings.start(limit_of(config.max_maptrack_frames, MapTrack::kMaxFrames));
     ctl.op.domain = id.value;
     return ctl.with_answer();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sysctls about what guests see of processors. All of Xen's policies (raw, host, the most and the
-// default of each kind of guest) are the one we have; there is none for hardware-virtualised
-// guests.
+// default of each kind of guest) are dom0's, which sees all there is; there is none for
+// hardware-virtualised guests.
 #include "hypervisor-core/hypercall/cpu_policy.hpp"
 #include "hypervisor-core/hypercall/sysctl.hpp"
 
@@ -44,7 +44,8 @@ Answer sysctl::policy(Sysctl& ctl)
         return Errno::opnotsupp;
     if (args.index > XEN_SYSCTL_cpu_policy_hvm_default || args._rsvd != 0)
         return Errno::inval;
-    args.nr_leaves = TRY(write_policy(ctl.call, address_of(args.leaves), args.nr_leaves));
+    args.nr_leaves =
+        TRY(write_policy(ctl.system(), ctl.call.domain(), address_of(args.leaves), args.nr_leaves));
     args.nr_msrs = address_of(args.msrs) == 0 ? kPolicyMsrs : 0;
     return ctl.with_answer();
 }

@@ -4,7 +4,7 @@
 namespace zocalo::hv {
 void FrameTable::flush_since(std::uint32_t stamp)
 {
-    if (const CpuMask stale = clock_.stale(stamp, online_); stale != 0)
+    if (const CpuMask stale = clock_.stale(stamp, holders()); stale != 0)
         hal::flush_tlb(stale);
 }
 

@@ -106,7 +106,15 @@ class FrameTable {
 
     // Processors that run guests, and so may hold translations.
     void set_online(CpuMask cpus) { online_ = cpus; }
-    CpuMask online() const { return online_; }
+    // A processor that idles in the hypervisor's own address space holds none meanwhile: it need
+    // not be asked to forget any, which would only wake it.
+    void set_resting(unsigned cpu, bool rests)
+    {
+        const CpuMask mine = CpuMask{1} << cpu;
+        resting_ = rests ? resting_ | mine : resting_ & ~mine;
+    }
+    // Those that may hold translations now.
+    CpuMask holders() const { return online_ & ~resting_; }
     TlbClock& clock() { return clock_; }
     // Flushes where a translation dropped at `stamp` may still be cached.
     void flush_since(std::uint32_t stamp);
@@ -119,6 +127,7 @@ class FrameTable {
     void change_type(FrameInfo& frame, FrameType type);
 
     CpuMask online_{1};
+    CpuMask resting_{};
     std::span<FrameInfo> frames_;
     TlbClock clock_;
 };

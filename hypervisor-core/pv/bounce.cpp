@@ -7,6 +7,7 @@
 #include "hypervisor-core/hal/pv.hpp"
 
 #include <array>
+#include <span>
 
 namespace zocalo::hv::pv {
 namespace {
@@ -22,43 +23,39 @@ constexpr bool pushes_error(unsigned vector)
     return vector < 32 && (kWithError >> vector & 1) != 0;
 }
 
-} // namespace
+// Where an iret of the guest's kernel goes on: rip, cs, rflags, rsp, ss.
+constexpr std::size_t kReturnWords = 5;
 
-bool enter_kernel(
-    Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std::uint32_t> error
-)
+inline void
+put_return(const Vcpu& vcpu, const TrapFrame& frame, std::span<std::uint64_t, kReturnWords> words)
 {
-    const bool from_user = !vcpu.pv.in_kernel;
     const std::uint8_t masked = vcpu.info->evtchn_upcall_mask;
     // A kernel tells its own frames from those of its user space by the ring in cs.
-    const std::uint64_t cs = from_user ? (frame.cs & 0xffff) | kRing : frame.cs & 0xfffc;
+    const std::uint64_t cs = vcpu.pv.in_kernel ? frame.cs & 0xfffc : (frame.cs & 0xffff) | kRing;
     std::uint64_t flags = (frame.rflags & ~kFlagInterrupts) | (masked != 0 ? 0 : kFlagInterrupts);
     if (vcpu.domain->assists(VMASST_TYPE_architectural_iopl))
         flags |= std::uint64_t{vcpu.pv.io_privilege} << kIoPrivilegeShift;
+    words[0] = frame.rip;
+    words[1] = cs | std::uint64_t{masked} << kEventMaskInCs;
+    words[2] = flags;
+    words[3] = frame.rsp;
+    words[4] = frame.ss;
+}
 
-    std::array<std::uint64_t, 8> words;
-    const std::size_t first = error ? 0 : 1;
-    words[first] = frame.rcx;
-    words[first + 1] = frame.r11;
-    if (error)
-        words[2] = *error;
-    words[3] = frame.rip;
-    words[4] = cs | std::uint64_t{masked} << kEventMaskInCs;
-    words[5] = flags;
-    words[6] = frame.rsp;
-    words[7] = frame.ss;
-    const std::size_t bytes = (words.size() - first) * sizeof(words[0]);
-
+// Continues in the guest's kernel at `to`, with `words` on its stack.
+inline bool
+enter(Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::span<const std::uint64_t> words)
+{
     std::uint64_t sp = frame.rsp;
-    if (from_user) {
+    if (!vcpu.pv.in_kernel) {
         vcpu.pv.in_kernel = true;
         hal::switch_mode(vcpu);
         if (vcpu.runstate_waits)
             publish_run_state(vcpu);
         sp = vcpu.pv.kernel_sp;
     }
-    sp = (sp & ~std::uint64_t{15}) - bytes;
-    if (!hal::copy_to_guest(sp, &words[first], bytes))
+    sp = (sp & ~std::uint64_t{15}) - words.size_bytes();
+    if (!hal::copy_to_guest(sp, words.data(), words.size_bytes()))
         return false;
 
     frame.rsp = sp;
@@ -69,6 +66,31 @@ bool enter_kernel(
     if (to.masks_events)
         vcpu.info->evtchn_upcall_mask = 1;
     return to.address != 0;
+}
+
+} // namespace
+
+bool enter_kernel(
+    Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std::uint32_t> error
+)
+{
+    std::array<std::uint64_t, 8> words;
+    const std::size_t first = error ? 0 : 1;
+    words[first] = frame.rcx;
+    words[first + 1] = frame.r11;
+    if (error)
+        words[2] = *error;
+    put_return(vcpu, frame, std::span{words}.last<kReturnWords>());
+    return enter(vcpu, frame, to, std::span{words}.subspan(first));
+}
+
+bool enter_failsafe(Vcpu& vcpu, TrapFrame& frame)
+{
+    const PvState& pv = vcpu.pv;
+    std::array<std::uint64_t, 6 + kReturnWords> words{
+        frame.rcx, frame.r11, pv.ds, pv.es, pv.fs, pv.gs};
+    put_return(vcpu, frame, std::span{words}.last<kReturnWords>());
+    return enter(vcpu, frame, pv.failsafe, words);
 }
 
 bool guest_syscall(Vcpu& vcpu, TrapFrame& frame)

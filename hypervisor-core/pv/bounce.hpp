@@ -17,6 +17,10 @@ namespace zocalo::hv::pv {
 [[nodiscard]] bool
 enter_kernel(Vcpu& vcpu, TrapFrame& frame, const Callback& to, std::optional<std::uint32_t> error);
 
+// Continues in the failsafe callback, which is shown the data selectors the vCPU had: one of them
+// has gone bad while it did not run, and is null now.
+[[nodiscard]] bool enter_failsafe(Vcpu& vcpu, TrapFrame& frame);
+
 // A system call of the guest's user space.
 [[nodiscard]] bool guest_syscall(Vcpu& vcpu, TrapFrame& frame);
 

@@ -32,6 +32,7 @@ constexpr std::uint32_t kInvariantTsc = bits(8U);
 
 constexpr std::uint32_t kMaxBasic = 0xd;
 constexpr std::uint32_t kMaxExtended = 0x80000008;
+constexpr std::uint32_t kExtended = 0x80000000;
 constexpr std::uint32_t kXenLeaves = 0x40000000;
 constexpr std::uint32_t kXenMax = kXenLeaves + 4;
 constexpr std::uint32_t kVersion = 4 << 16 | 17;
@@ -96,19 +97,49 @@ CpuidLeaf extended_leaf(std::uint32_t leaf, std::uint32_t subleaf)
     }
 }
 
-} // namespace
-
-CpuidLeaf
-guest_cpuid(const System& system, const Vcpu& vcpu, std::uint32_t leaf, std::uint32_t subleaf)
+CpuidLeaf most_leaf(const System& system, std::uint32_t leaf, std::uint32_t subleaf)
 {
-    static_cast<void>(vcpu);
     if (leaf >= kXenLeaves && leaf <= kXenMax)
         return xen_leaf(system, leaf, subleaf);
     if (leaf <= kMaxBasic)
         return basic_leaf(leaf, subleaf);
-    if (leaf >= 0x80000000 && leaf <= kMaxExtended)
+    if (leaf >= kExtended && leaf <= kMaxExtended)
         return extended_leaf(leaf, subleaf);
     return {};
+}
+
+// Features can only be taken away; numbers that describe the processor may be others.
+CpuidLeaf restricted(const CpuidLeaf& most, const xen_cpuid_leaf_t& wanted)
+{
+    switch (wanted.leaf) {
+    case 0:
+    case kExtended:
+        return {most.eax < wanted.a ? most.eax : wanted.a, most.ebx, most.ecx, most.edx};
+    case 1:
+        return {wanted.a, wanted.b, (most.ecx & wanted.c) | kHypervisor, most.edx & wanted.d};
+    case kExtended + 1:
+        return {wanted.a, wanted.b, most.ecx & wanted.c, most.edx & wanted.d};
+    case kExtended + 8:
+        return {wanted.a, most.ebx & wanted.b, wanted.c, wanted.d};
+    case 7:
+    case 0xd:
+    case kExtended + 7:
+        return {most.eax & wanted.a, most.ebx & wanted.b, most.ecx & wanted.c, most.edx & wanted.d};
+    default:
+        return {wanted.a, wanted.b, wanted.c, wanted.d};
+    }
+}
+
+} // namespace
+
+CpuidLeaf
+guest_cpuid(const System& system, const Domain& domain, std::uint32_t leaf, std::uint32_t subleaf)
+{
+    const CpuidLeaf most = most_leaf(system, leaf, subleaf);
+    if (leaf >= kXenLeaves && leaf <= kXenMax) // who is below is not theirs to say
+        return most;
+    const xen_cpuid_leaf_t* const wanted = domain.cpuid.find(leaf, subleaf);
+    return wanted != nullptr ? restricted(most, *wanted) : most;
 }
 
 } // namespace zocalo::hv::pv

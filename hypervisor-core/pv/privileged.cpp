@@ -16,10 +16,10 @@ namespace {
 constexpr std::uint64_t kLow32 = 0xffffffff;
 constexpr std::uint64_t kCr0 = 0x80050033; // PG AM WP NE ET MP PE
 
-void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame)
+void answer_cpuid(const System& system, const Domain& domain, TrapFrame& frame)
 {
     const auto leaf = guest_cpuid(
-        system, vcpu, static_cast<std::uint32_t>(frame.rax), static_cast<std::uint32_t>(frame.rcx)
+        system, domain, static_cast<std::uint32_t>(frame.rax), static_cast<std::uint32_t>(frame.rcx)
     );
     frame.rax = leaf.eax;
     frame.rbx = leaf.ebx;
@@ -192,7 +192,7 @@ bool carry_out(System& system, Vcpu& vcpu, TrapFrame& frame, const Instruction& 
     case Operation::move_to_control:
         return write_control(vcpu, frame, instruction);
     case Operation::cpuid:
-        answer_cpuid(system, vcpu, frame);
+        answer_cpuid(system, *vcpu.domain, frame);
         return true;
     case Operation::clear_task_switched:
         set_task_switched(vcpu, false);
@@ -235,7 +235,7 @@ bool emulate_forced_cpuid(const System& system, Vcpu& vcpu, TrapFrame& frame)
     std::array<std::uint8_t, 7> bytes{};
     if (!hal::copy_from_guest(bytes.data(), frame.rip, bytes.size()) || bytes != kForced)
         return false;
-    answer_cpuid(system, vcpu, frame);
+    answer_cpuid(system, *vcpu.domain, frame);
     frame.rip += kForced.size();
     return true;
 }

@@ -117,10 +117,8 @@ unsigned Scheduler::set_affinity(SchedEntity& entity, CpuMask cpus, std::uint64_
     entity.affinity = cpus;
     if (may_run_on(entity, entity.cpu))
         return kMaxCpus;
-    if (entity.running)
-        return entity.cpu; // it is moved when its processor chooses
-    if (entity.kept)
-        return kMaxCpus;
+    if (entity.running || entity.kept)
+        return entity.cpu; // it is moved, or let go of, when its processor chooses
     if (entity.runnable)
         remove(entity);
     if (const unsigned cpu = place(entity); cpu != entity.cpu)
@@ -297,6 +295,24 @@ unsigned Scheduler::put_back(unsigned cpu, SchedEntity& current, std::uint64_t n
     return kMaxCpus;
 }
 
+// The one whose registers are still on this idle processor is not to run here any more: it waits
+// elsewhere, if it waits. The processor it went to, or kMaxCpus.
+unsigned Scheduler::expel(unsigned cpu, std::uint64_t now)
+{
+    SchedEntity* const last = queues_[cpu].last;
+    if (last == nullptr || !last->kept || last->cpu != cpu || may_run_on(*last, cpu))
+        return kMaxCpus;
+    last->kept = false; // the caller saves them
+    const unsigned other = place(*last);
+    if (last->runnable)
+        remove(*last);
+    move(*last, other, now);
+    if (!last->runnable)
+        return kMaxCpus;
+    append(*last, other);
+    return other;
+}
+
 // Whether the one that ran goes on in spite of another whose turn it is.
 SchedEntity* Scheduler::prefer(const Queue& queue, SchedEntity* current, SchedEntity* next) const
 {
@@ -314,8 +330,7 @@ Scheduler::Choice Scheduler::choose(unsigned cpu, SchedEntity* current, std::uin
     Queue& queue = queues_[cpu];
     Choice choice;
     refresh(queue, now);
-    if (current != nullptr)
-        choice.tell = put_back(cpu, *current, now);
+    choice.tell = current != nullptr ? put_back(cpu, *current, now) : expel(cpu, now);
     balance(cpu, current, now);
     refresh(queue, now);
     SchedEntity* next = best(queue, nullptr);

@@ -65,6 +65,7 @@ class Scheduler {
     std::uint64_t load(unsigned cpu) const;
     void charge(SchedEntity& entity, std::uint64_t now);
     unsigned put_back(unsigned cpu, SchedEntity& current, std::uint64_t now);
+    unsigned expel(unsigned cpu, std::uint64_t now);
     void refresh(Queue& queue, std::uint64_t now);
     SchedEntity* best(const Queue& queue, const SchedEntity* except) const;
     SchedEntity* candidate(unsigned cpu, std::uint64_t mine) const;

@@ -60,10 +60,15 @@ struct HostileGuest {
 
     void call(std::uint64_t number, std::array<std::uint64_t, 5> arguments)
     {
+        call_as(*guest->vcpus[0], number, arguments);
+    }
+
+    void call_as(Vcpu& caller, std::uint64_t number, std::array<std::uint64_t, 5> arguments)
+    {
         for (unsigned turn = 0; turn < 64; ++turn) {
             TrapFrame frame{};
             frame.rsp = FakeMachine::kGuestStart;
-            Call made{*system, *guest->vcpus[0], frame, number, arguments};
+            Call made{*system, caller, frame, number, arguments};
             const Answer answer = dispatch(made);
             if (answer.kind() != Answer::Kind::again)
                 return;

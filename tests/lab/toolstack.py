@@ -78,7 +78,8 @@ class Xl:
         lines = self.dom0.must(["xl", "vcpu-list", name]).splitlines()[1:]
         shape = re.compile(r"\S+ +(\d+) +(\d+) +(\S+) +(\S+) +([\d.]+) +(.+?) / (.+?) *")
         rows = [shape.fullmatch(line) for line in lines]
-        return [{"domid": int(row[1]), "id": int(row[2]), "online": row[4] != "--p", "hard": row[6], "soft": row[7]}
+        return [{"domid": int(row[1]), "id": int(row[2]), "cpu": row[3], "online": row[4] != "--p",
+                 "hard": row[6], "soft": row[7]}
                 for row in rows]
 
     def weight(self, name: str) -> tuple[int, int]:

@@ -75,8 +75,9 @@ std::uint64_t hal::now()
 {
     return fake_machine().now;
 }
-void hal::flush_tlb(CpuMask)
+void hal::flush_tlb(CpuMask cpus)
 {
+    fake_machine().flushed_cpus |= cpus;
     ++fake_machine().flushes;
 }
 void hal::flush_page(std::uint64_t, CpuMask)

@@ -21,6 +21,7 @@ struct FakeMachine {
     std::uint64_t now{};
     unsigned cpu{};
     unsigned flushes{};
+    CpuMask flushed_cpus{}; // where all translations were flushed
     CpuMask kicked{};
     std::uint64_t armed{};
     bool in_kernel_table{true};

@@ -37,6 +37,7 @@ struct alignas(16) CpuTop {
     unsigned id{};
     LockOrder locks;
     bool timer_fired{};
+    bool rests{};   // idles in the hypervisor's own address space
     Vcpu* loaded{}; // whose registers are in the processor, also while it idles after that
     const Domain* ran_last{}; // only to be compared: it may be gone
     System* system{};

@@ -10,33 +10,66 @@
 namespace zocalo::hv {
 namespace {
 
-// Tickets: processors get it in the order in which they came.
-struct Tickets {
-    std::atomic<std::uint32_t> next{};
-    std::atomic<std::uint32_t> serving{};
+// Whoever comes while it is free has it: a queue would make all wait for one that waits but does
+// not run, as virtual processors of a busy host do. One that has waited for long is next, though.
+struct Lock {
+    std::atomic<bool> taken{};
+    std::atomic<unsigned> next{kMaxCpus}; // the processor that is served first; kMaxCpus: none
 };
-constinit Tickets tickets;
+constinit Lock lock;
+constinit std::atomic<CpuMask> waiting{};
+
+constexpr std::uint64_t kLong = 1'000'000; // ns
+
+bool try_take(unsigned cpu)
+{
+    const unsigned next = lock.next.load(std::memory_order_relaxed);
+    if (next != kMaxCpus && next != cpu)
+        return false;
+    if (lock.taken.load(std::memory_order_relaxed) ||
+        lock.taken.exchange(true, std::memory_order_acquire))
+        return false;
+    if (next == cpu)
+        lock.next.store(kMaxCpus, std::memory_order_relaxed);
+    return true;
+}
+
+void wait_for_lock(unsigned cpu)
+{
+    const std::uint64_t since = hal::now();
+    const CpuMask mine = CpuMask{1} << cpu;
+    waiting.fetch_or(mine);
+    while (!try_take(cpu)) {
+        serve_flush_requests();
+        x86::pause();
+        unsigned nobody = kMaxCpus;
+        if (hal::now() - since > kLong)
+            lock.next.compare_exchange_strong(nobody, cpu, std::memory_order_relaxed);
+    }
+    waiting.fetch_and(~mine);
+}
 
 } // namespace
+
+CpuMask waiting_for_system_lock()
+{
+    return waiting.load();
+}
 
 SystemGuard::SystemGuard()
 {
     if (!cpu_top().locks.may_take(LockRank::system))
         panic("the system lock is taken twice or too late by processor ", cpu_top().id);
-    const std::uint32_t mine = tickets.next.fetch_add(1, std::memory_order_relaxed);
-    while (tickets.serving.load(std::memory_order_acquire) != mine) {
-        serve_flush_requests();
-        x86::pause();
-    }
+    const unsigned cpu = cpu_top().id;
+    if (!try_take(cpu))
+        wait_for_lock(cpu);
     cpu_top().locks.took(LockRank::system);
 }
 
 SystemGuard::~SystemGuard()
 {
     cpu_top().locks.dropped(LockRank::system);
-    tickets.serving.store(
-        tickets.serving.load(std::memory_order_relaxed) + 1, std::memory_order_release
-    );
+    lock.taken.store(false, std::memory_order_release);
 }
 
 } // namespace zocalo::hv

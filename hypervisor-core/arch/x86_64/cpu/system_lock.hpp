@@ -15,6 +15,10 @@ class SystemGuard {
     SystemGuard& operator=(const SystemGuard&) = delete;
 };
 
+// Those that wait for the lock now, and go on doing so at least until its owner, who asks, drops
+// it: they notice flush requests without an interrupt.
+CpuMask waiting_for_system_lock();
+
 // Does what other processors asked this one to forget (cpu/tlb.cpp).
 void serve_flush_requests();
 

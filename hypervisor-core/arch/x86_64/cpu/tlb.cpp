@@ -23,8 +23,9 @@ void flush_here()
 void ask_others(CpuMask others)
 {
     asked.fetch_or(others);
-    for (unsigned cpu = 0; cpu < kMaxCpus; ++cpu)
-        if ((others >> cpu & 1) != 0)
+    const CpuMask interrupted = others & ~waiting_for_system_lock();
+    for (unsigned cpu = 0; cpu < kMaxCpus && (interrupted >> cpu) != 0; ++cpu)
+        if ((interrupted >> cpu & 1) != 0)
             local_apic::send(cpu_top().system->cpus[cpu].apic_id, local_apic::kFlushVector);
     while ((asked.load() & others) != 0)
         x86::pause();
@@ -45,6 +46,7 @@ void serve_flush_requests()
 void hal::flush_tlb(CpuMask cpus)
 {
     const CpuMask mine = CpuMask{1} << cpu_top().id;
+    cpus &= cpu_top().system->memory.frames().holders();
     if ((cpus & ~mine) != 0)
         ask_others(cpus & ~mine);
     if ((cpus & mine) != 0)
@@ -54,6 +56,7 @@ void hal::flush_tlb(CpuMask cpus)
 void hal::flush_page(std::uint64_t address, CpuMask cpus)
 {
     const CpuMask mine = CpuMask{1} << cpu_top().id;
+    cpus &= cpu_top().system->memory.frames().holders();
     if ((cpus & ~mine) != 0)
         ask_others(cpus & ~mine);
     if ((cpus & mine) != 0)

@@ -180,19 +180,23 @@ load_gs_selector:
 2:  xor %eax, %eax
     mov %eax, %gs
     ret
-    // bool load_data_selectors(uint16_t ds, uint16_t es, uint16_t fs): a bad one becomes null
+    // bool load_data_selectors(uint16_t ds, uint16_t es, uint16_t fs): false when one was bad, which is
+    // null then
     .globl load_data_selectors
 load_data_selectors:
-    xor %eax, %eax
+    mov $1, %eax
 3:  mov %edi, %ds
 4:  mov %esi, %es
 5:  mov %edx, %fs
     ret
 6:  xor %edi, %edi
+    xor %eax, %eax
     jmp 3b
 7:  xor %esi, %esi
+    xor %eax, %eax
     jmp 4b
 8:  xor %edx, %edx
+    xor %eax, %eax
     jmp 5b
 
     .section .fixups, "a"

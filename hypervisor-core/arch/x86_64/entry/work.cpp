@@ -12,6 +12,7 @@
 #include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/domain/life.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/hal/pv.hpp"
 #include "hypervisor-core/pv/bounce.hpp"
 
 extern "C" [[noreturn]] void run_guest_on_stack(void* frame);
@@ -24,24 +25,56 @@ bool has_work(const CpuTop& top, const CpuState& cpu)
     return cpu.choose || top.timer_fired || cpu.current == nullptr;
 }
 
-// Makes the processor hold the registers of the next vCPU. When it is to idle, the last one's stay
-// in place in case it is the next one as well, unless it runs elsewhere first.
-void switch_to(CpuTop& top, const VcpuChoice& choice, TrapFrame& frame)
+// To a kernel without a callback for it they are silently null.
+void tell_of_bad_selectors(System& system, Vcpu& vcpu, TrapFrame& frame)
 {
-    const bool stays = choice.next == nullptr ? !choice.release : choice.next == top.loaded;
-    if (stays)
+    if (pv::enter_failsafe(vcpu, frame))
         return;
+    report_guest(vcpu, frame, "a bad selector that its kernel cannot be told of");
+    crash_domain(system, *vcpu.domain);
+}
+
+void set_resting(CpuTop& top, bool rests)
+{
+    top.rests = rests;
+    top.system->memory.frames().set_resting(top.id, rests);
+}
+
+// The last one's registers stay in place in case it is the next one as well, unless it runs
+// elsewhere first. Its address space stays only if there is nobody who would have to wake us for
+// each change of it.
+void idle(CpuTop& top, bool release, const TrapFrame& frame)
+{
+    if (release && top.loaded != nullptr) {
+        save_vcpu(*top.loaded, frame);
+        top.loaded = nullptr;
+    }
+    if (!top.rests && (top.loaded == nullptr || top.system->cpu_count > 1)) {
+        load_idle_address_space(*top.system);
+        set_resting(top, true);
+    }
+}
+
+// Makes the processor hold the registers of the next vCPU.
+void switch_to(CpuTop& top, Vcpu& next, TrapFrame& frame)
+{
+    const bool rested = top.rests;
+    if (rested)
+        set_resting(top, false);
+    if (&next == top.loaded) {
+        if (rested)
+            hal::load_address_space(next);
+        return;
+    }
     if (top.loaded != nullptr)
         save_vcpu(*top.loaded, frame);
-    if (choice.next != nullptr && choice.next->domain != top.ran_last) {
+    if (next.domain != top.ran_last) {
         forget_branches();
-        top.ran_last = choice.next->domain;
+        top.ran_last = next.domain;
     }
-    top.loaded = choice.next;
-    if (choice.next != nullptr)
-        load_vcpu(*choice.next, frame);
-    else
-        load_idle_address_space(*top.system);
+    top.loaded = &next;
+    if (!load_vcpu(next, frame) && next.pv.failsafe.address != 0)
+        tell_of_bad_selectors(*top.system, next, frame);
 }
 
 void do_work(CpuTop& top, CpuState& cpu, TrapFrame& frame)
@@ -53,8 +86,10 @@ void do_work(CpuTop& top, CpuState& cpu, TrapFrame& frame)
     run_timers(system, top.id, now);
     if (cpu.choose || cpu.current == nullptr || now >= cpu.choose_at) {
         const VcpuChoice choice = choose_vcpu(system, top.id, now);
-        switch_to(top, choice, frame);
-        if (choice.next != nullptr) {
+        if (choice.next == nullptr) {
+            idle(top, choice.release, frame);
+        } else {
+            switch_to(top, *choice.next, frame);
             publish_time(system, *choice.next);
             publish_run_state(*choice.next);
         }

@@ -8,7 +8,7 @@
 #include "hypervisor-core/hal/pv.hpp"
 
 extern "C" bool load_gs_selector(std::uint16_t selector);
-extern "C" void load_data_selectors(std::uint16_t ds, std::uint16_t es, std::uint16_t fs);
+extern "C" bool load_data_selectors(std::uint16_t ds, std::uint16_t es, std::uint16_t fs);
 
 namespace zocalo::hv {
 namespace {
@@ -166,15 +166,14 @@ void save_vcpu(Vcpu& vcpu, const TrapFrame& frame)
     asm volatile("fxsave64 %0" : "=m"(pv.fpu));
 }
 
-void load_vcpu(const Vcpu& vcpu, TrapFrame& frame)
+bool load_vcpu(const Vcpu& vcpu, TrapFrame& frame)
 {
     const PvState& pv = vcpu.pv;
     frame = vcpu.regs;
     hal::load_address_space(vcpu);
     hal::load_gdt(vcpu);
     hal::load_ldt(vcpu);
-    load_data_selectors(pv.ds, pv.es, pv.fs);
-    load_gs_selector(pv.gs);
+    const bool data = load_data_selectors(pv.ds, pv.es, pv.fs), gs = load_gs_selector(pv.gs);
     x86::write_msr(kMsrFsBase, pv.fs_base);
     x86::write_msr(kMsrGsBase, pv.gs_base);
     x86::write_msr(kMsrOtherGsBase, pv.other_gs_base);
@@ -182,6 +181,7 @@ void load_vcpu(const Vcpu& vcpu, TrapFrame& frame)
     asm volatile("fxrstor64 %0" : : "m"(pv.fpu));
     hal::set_task_switched(pv.task_switched);
     hal::load_debug_registers(vcpu);
+    return data && gs;
 }
 
 } // namespace zocalo::hv

@@ -95,7 +95,7 @@ struct SystemFixture : testing::Test {
     {
         xen_domctl op{};
         op.u.createdomain.max_vcpus = vcpus;
-        op.u.createdomain.max_evtchn_port = -1;
+        op.u.createdomain.max_evtchn_port = ~0U;
         op.u.createdomain.max_grant_frames = 4;
         op.u.createdomain.max_maptrack_frames = 4;
         EXPECT_EQ(domctl(op, XEN_DOMCTL_createdomain, 0), 0);

@@ -295,6 +295,25 @@ TEST_F(PageTablesTest, DescriptorPagesAreCheckedAndNeverWritable)
     EXPECT_EQ(info(bad).type_refs, 0U);
 }
 
+TEST_F(PageTablesTest, AProcessorThatRestsIsNotAskedToFlush)
+{
+    FrameTable& frames = memory.frames();
+    frames.set_online(0b111);
+    frames.set_resting(1, true);
+    const auto reuse = [&] { // what was writable becomes a table
+        const Mfn mfn = page();
+        EXPECT_TRUE(frames.get_writable(mfn));
+        frames.put_writable(mfn);
+        fake_machine().flushed_cpus = 0;
+        EXPECT_TRUE(tables.get_table(mfn, 1, rights));
+        tables.put_table(mfn, 1);
+        return fake_machine().flushed_cpus;
+    };
+    EXPECT_EQ(reuse(), 0b101U);
+    frames.set_resting(1, false);
+    EXPECT_EQ(reuse(), 0b111U);
+}
+
 TEST_F(PageTablesTest, TheAuditFindsAWritableTable)
 {
     const Tree t = tree();

@@ -93,6 +93,21 @@ TEST_F(BounceTest, EventsAreDeliveredOnceAndOnlyWhileUnmasked)
     EXPECT_EQ(info.evtchn_upcall_mask, 1);
 }
 
+TEST_F(BounceTest, TheFailsafeCallbackIsShownTheSelectors)
+{
+    vcpu.pv.in_kernel = false;
+    vcpu.pv.failsafe = {kHandler, true};
+    vcpu.pv.ds = 1, vcpu.pv.es = 2, vcpu.pv.fs = 3, vcpu.pv.gs = 4;
+    ASSERT_TRUE(enter_failsafe(vcpu, frame));
+    EXPECT_EQ(frame.rip, kHandler);
+    EXPECT_EQ(info.evtchn_upcall_mask, 1);
+    EXPECT_TRUE(vcpu.pv.in_kernel);
+    const std::array<std::uint64_t, 8> wanted{0x11, 0x22, 1, 2, 3, 4, 0x400000, 0x33};
+    for (unsigned i = 0; i < wanted.size(); ++i)
+        EXPECT_EQ(word(i), wanted[i]) << i;
+    EXPECT_EQ(word(9), kUserStack);
+}
+
 struct ReturnTest : BounceTest {
     void kernel_returns(const iret_context& context)
     {

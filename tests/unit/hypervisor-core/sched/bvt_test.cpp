@@ -306,6 +306,31 @@ TEST(Bvt, AffinityIsKept)
     EXPECT_EQ(pinned.entity.cpu, 1U);
 }
 
+// Its registers are still on the processor that idles, which lets go of them first.
+TEST(Bvt, ChangedAffinityMovesASleepingVcpuBeforeItRunsAgain)
+{
+    for (const bool wakes_first : {false, true}) {
+        Machine machine{2};
+        Machine::Task& task = machine.hog();
+        machine.run_for(kMillisecond);
+        const unsigned before = task.entity.cpu;
+        machine.sleep(task);
+        machine.run_for(kMillisecond);
+        const CpuMask other = before == 0 ? 2 : 1;
+        if (wakes_first) {
+            EXPECT_EQ(machine.scheduler.set_affinity(task.entity, other, machine.now), before);
+            machine.wake(task);
+        } else {
+            machine.pin(task, other);
+            machine.run_for(kMillisecond);
+            machine.wake(task);
+        }
+        machine.run_for(kMillisecond);
+        EXPECT_TRUE(task.entity.running);
+        EXPECT_NE(task.entity.cpu, before);
+    }
+}
+
 TEST(Bvt, ChangedAffinityMovesARunningVcpuAtOnce)
 {
     Machine machine{2};
