@@ -16,6 +16,7 @@ struct Counters {
     std::uint64_t write_requests{};
     std::uint64_t write_bytes{};
     std::uint64_t flush_requests{};
+    std::uint64_t barrier_requests{};
     std::uint64_t discard_requests{};
     std::uint64_t discard_bytes{};
     std::uint64_t indirect_requests{};
@@ -44,6 +45,7 @@ struct Counters {
             {"write_requests", write_requests},
             {"write_bytes", write_bytes},
             {"flush_requests", flush_requests},
+            {"barrier_requests", barrier_requests},
             {"discard_requests", discard_requests},
             {"discard_bytes", discard_bytes},
             {"indirect_requests", indirect_requests},

@@ -27,11 +27,6 @@ constexpr std::chrono::seconds kGrantTimeout{60};
 constexpr std::chrono::seconds kGrantCheck{20};
 constexpr std::size_t kGrantsPerCheck = 256;
 
-std::string number(std::uint64_t value)
-{
-    return std::to_string(value);
-}
-
 std::uint64_t whole_sectors(const Image& image, const Limits& limits)
 {
     const std::uint64_t per_block = limits.sector_size / kSectorBytes;
@@ -65,81 +60,35 @@ Outcome<std::shared_ptr<Device>> Device::create(
     if (disk.sector_size != 512 && disk.sector_size != 4096)
         return Error{Code::usage, "a disk's sector size is 512 or 4096", {}};
     auto buffers = TRY(BufferPool::create(kBufferBytes));
-    std::shared_ptr<Device> device{
-        new Device{surroundings, std::move(disk), std::move(buffers), std::move(journal)}};
-    device->image_ = std::move(image);
-    Limits& limits = device->limits_;
-    limits.sector_size = device->disk_.sector_size;
-    limits.sectors = whole_sectors(*device->image_, limits);
-    limits.read_only = device->disk_.read_only || !device->image_->writable();
-    limits.discard =
-        device->disk_.discard && !limits.read_only && device->image_->discard_granularity() != 0;
-    limits.secure_discard = limits.discard && device->image_->discards_securely();
-    device->image_->on_completed([raw = device.get()](std::span<const Completion> completions) {
+    std::shared_ptr<Device> device{new Device{
+        surroundings, std::move(disk), std::move(image), std::move(buffers), std::move(journal)}};
+    device->read_limits();
+    device->image_.on_completed([raw = device.get()](std::span<const Completion> completions) {
         raw->completed(completions);
     });
     return device;
 }
 
+void Device::read_limits()
+{
+    limits_.sector_size = disk_.sector_size;
+    limits_.sectors = whole_sectors(image_, limits_);
+    limits_.read_only = disk_.read_only || disk_.cdrom || !image_.writable();
+    limits_.discard = disk_.discard && !limits_.read_only && image_.discard_granularity() != 0;
+    limits_.secure_discard = limits_.discard && image_.discards_securely();
+}
+
 Device::Device(
-    const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers, Journal journal
+    const Surroundings& surroundings,
+    backend::AddDisk disk,
+    std::unique_ptr<Image> image,
+    BufferPool buffers,
+    Journal journal
 )
-    : surroundings_{surroundings}, disk_{std::move(disk)}, buffers_{std::move(buffers)},
+    : surroundings_{surroundings}, disk_{std::move(disk)},
+      image_{surroundings.io, std::move(image)}, buffers_{std::move(buffers)},
       journal_{std::move(journal)}, grants_timer_{surroundings.io}, rate_timer_{surroundings.io}
 {
-}
-
-backend::Ready Device::ready() const
-{
-    std::vector<backend::Node> features{
-        {"feature-flush-cache", "1"},
-        {"feature-barrier", "0"},
-        {"feature-discard", limits_.discard ? "1" : "0"},
-        {"feature-persistent", "1"},
-        {"feature-max-indirect-segments", number(kMaxSegments)},
-        {"multi-queue-max-queues", number(kMaxQueues)},
-        {"max-ring-page-order", number(std::bit_width(backend::kMaxRefsPerQueue) - 1)}};
-    if (limits_.discard) {
-        const std::uint32_t granularity =
-            std::max(image_->discard_granularity(), limits_.sector_size);
-        features.push_back({"discard-granularity", number(granularity)});
-        features.push_back({"discard-alignment", "0"});
-        features.push_back({"discard-secure", limits_.secure_discard ? "1" : "0"});
-    }
-    return {disk_.device, std::move(features), connected_nodes()};
-}
-
-std::vector<backend::Node> Device::connected_nodes() const
-{
-    const unsigned info =
-        (disk_.cdrom ? VDISK_CDROM : 0u) | (limits_.read_only ? VDISK_READONLY : 0u);
-    return {
-        {"sectors", number(limits_.sectors)},
-        {"sector-size", number(limits_.sector_size)},
-        {"physical-sector-size", number(std::max(image_->physical_block(), limits_.sector_size))},
-        {"info", number(info)}};
-}
-
-backend::Device Device::describe() const
-{
-    backend::Ready nodes = ready();
-    return {disk_.device, state_, frontend_, std::move(nodes.features), std::move(nodes.connected)};
-}
-
-backend::Stats Device::stats() const
-{
-    backend::Stats stats{disk_.device, counters_.list()};
-    std::uint64_t in_flight = 0;
-    std::uint64_t mapped = 0;
-    for (const Line& line : lines_) {
-        in_flight += line.queue ? line.queue->in_flight() : 0;
-        mapped += line.pool ? line.pool->mapped() : 0;
-    }
-    stats.counters.push_back({"queues", lines_.size()});
-    stats.counters.push_back({"in_flight", in_flight});
-    stats.counters.push_back({"persistent_grants", mapped});
-    stats.counters.push_back({"buffer_pages", buffers_.pages_in_use()});
-    return stats;
 }
 
 Outcome<Unit> Device::connect(const backend::Connect& request)
@@ -191,7 +140,7 @@ Outcome<Unit> Device::open_line(const backend::Connect& request, std::size_t ind
     line.queue.emplace(
         QueueParts{
             surroundings_.grants,
-            *image_,
+            image_,
             buffers_,
             counters_,
             journal,
@@ -248,20 +197,33 @@ void Device::serve(std::size_t index)
 
 void Device::measure()
 {
-    image_->measure();
-    const std::uint64_t sectors = whole_sectors(*image_, limits_);
+    image_.measure();
+    take_size();
+}
+
+void Device::change_medium(std::unique_ptr<Image> medium, std::function<void()> done)
+{
+    image_.change(std::move(medium), [this, done = std::move(done)] {
+        take_size();
+        for (std::size_t i = 0; i < lines_.size(); ++i) // what came meanwhile waits on the rings
+            serve_later(i);
+        done();
+    });
+}
+
+void Device::take_size()
+{
+    const std::uint64_t sectors = whole_sectors(image_, limits_);
     if (sectors == limits_.sectors)
         return;
     limits_.sectors = sectors; // requests beyond a smaller end are refused from now on
     surroundings_.tell(backend::DeviceChanged{disk_.device, connected_nodes()});
 }
 
-void Device::set_rate(const backend::SetLimits& limits)
+void Device::set_rate(backend::RateLimit rate, std::string group)
 {
-    const auto now = backend::TokenBucket::Clock::now();
-    rate_ = {
-        {limits.bytes_per_second, limits.bytes_burst, now},
-        {limits.operations_per_second, limits.operations_burst, now}};
+    rate_ = std::move(rate);
+    group_ = std::move(group);
     for (std::size_t i = 0; i < lines_.size(); ++i)
         if (lines_[i].limited)
             serve_later(i);

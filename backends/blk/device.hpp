@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backends/blk/counters.hpp"
+#include "backends/blk/drive.hpp"
 #include "backends/blk/image.hpp"
 #include "backends/blk/journal.hpp"
 #include "backends/blk/queue.hpp"
@@ -49,8 +50,14 @@ class Device : public std::enable_shared_from_this<Device> {
     // Looks at the image's size again; tells toolstackd when it is another one.
     void measure();
 
-    // From now on; a debt made before is forgotten.
-    void set_rate(const backend::SetLimits& limits);
+    // Another medium, or null for none, once what is under way has ended; then `done`.
+    void change_medium(std::unique_ptr<Image> medium, std::function<void()> done);
+
+    // From now on; a debt made before is forgotten. `group` is empty or names the disks that hold
+    // the same limit.
+    void set_rate(backend::RateLimit rate, std::string group = {});
+    const std::string& group() const { return group_; }
+    const backend::AddDisk& disk() const { return disk_; }
 
     // Maps the rings and serves; with `resume`, from where the journal says the process before
     // stopped. On an error nothing is mapped.
@@ -73,8 +80,14 @@ class Device : public std::enable_shared_from_this<Device> {
     };
 
     Device(
-        const Surroundings& surroundings, backend::AddDisk disk, BufferPool buffers, Journal journal
+        const Surroundings& surroundings,
+        backend::AddDisk disk,
+        std::unique_ptr<Image> image,
+        BufferPool buffers,
+        Journal journal
     );
+    void read_limits();
+    void take_size();
     Outcome<Unit> open_line(const backend::Connect& request, std::size_t index);
     Outcome<std::vector<std::uint16_t>>
     resume(JournalLine journal, const RingIdentity& identity, xen::BackRing& ring);
@@ -91,7 +104,7 @@ class Device : public std::enable_shared_from_this<Device> {
 
     Surroundings surroundings_;
     backend::AddDisk disk_;
-    std::unique_ptr<Image> image_;
+    Drive image_;
     BufferPool buffers_;
     Journal journal_;
     Counters counters_;
@@ -102,6 +115,7 @@ class Device : public std::enable_shared_from_this<Device> {
     std::vector<std::function<void()>> waiting_for_drain_;
     bool leaving_ = false;
     backend::RateLimit rate_;
+    std::string group_;
     boost::asio::steady_timer grants_timer_;
     boost::asio::steady_timer rate_timer_;
     std::uint32_t generation_ = 0; // of the connection: a posted turn of an old one does nothing

@@ -44,24 +44,50 @@ void DiskService::carry_out(backend::AddDisk& request, Fds& fds, const backend::
 
 Outcome<backend::Ready> DiskService::add(const backend::AddDisk& request, Fds& fds)
 {
-    if (fds.empty() || fds.size() > 2)
+    const std::size_t images = request.empty ? 0 : 1;
+    if (fds.size() < images || fds.size() > images + 1 || (request.empty && !request.cdrom))
         return Error{
             Code::usage, "a disk comes with its image and its journal, and nothing else", {}};
     if (devices_.contains(request.device))
         return Error{Code::conflict, "the disk is here already", "remove it first"};
     if (devices_.size() >= backend::kMaxDevices)
         return Error{Code::unsupported, "this process serves no more disks", {}};
-    AioImage::Wanted wanted;
-    wanted.read_only = request.read_only || request.cdrom;
-    wanted.sector_size = request.sector_size;
-    auto image =
-        TRY(AioImage::create(surroundings_.io, surroundings_.worker, std::move(fds[0]), wanted));
-    if (!image->note().empty())
-        backend::log(backend::Level::warning, request.label + ": " + image->note());
-    Journal journal = TRY(Journal::open(fds.size() == 2 ? std::move(fds[1]) : UniqueFd{}));
+    std::unique_ptr<Image> image;
+    if (!request.empty)
+        image = TRY(open(request, std::move(fds.front())));
+    Journal journal = TRY(Journal::open(fds.size() > images ? std::move(fds.back()) : UniqueFd{}));
     auto device = TRY(Device::create(surroundings_, request, std::move(image), std::move(journal)));
     devices_[request.device] = device;
     return device->ready();
+}
+
+Outcome<std::unique_ptr<Image>> DiskService::open(const backend::AddDisk& disk, UniqueFd file)
+{
+    AioImage::Wanted wanted;
+    wanted.read_only = disk.read_only || disk.cdrom;
+    wanted.sector_size = disk.sector_size;
+    auto image =
+        TRY(AioImage::create(surroundings_.io, surroundings_.worker, std::move(file), wanted));
+    if (!image->note().empty())
+        backend::log(backend::Level::warning, disk.label + ": " + image->note());
+    return std::unique_ptr<Image>{std::move(image)};
+}
+
+void DiskService::carry_out(backend::ChangeMedium& request, Fds& fds, const backend::Reply& reply)
+{
+    const auto device = find(request.device, reply);
+    if (!device)
+        return;
+    if (!device->disk().cdrom || fds.size() > 1)
+        return reply(backend::Failed{"only a CD drive takes another medium, and one", {}});
+    std::unique_ptr<Image> image;
+    if (!fds.empty()) {
+        auto opened = open(device->disk(), std::move(fds.front()));
+        if (!opened)
+            return reply(failed(opened.error()));
+        image = std::move(*opened);
+    }
+    device->change_medium(std::move(image), [reply] { reply(backend::Done{}); });
 }
 
 void DiskService::carry_out(backend::Connect& request, Fds&, const backend::Reply& reply)
@@ -117,10 +143,18 @@ void DiskService::carry_out(backend::Shutdown&, Fds&, const backend::Reply& repl
 
 void DiskService::carry_out(backend::SetLimits& request, Fds&, const backend::Reply& reply)
 {
-    if (const auto device = find(request.device, reply)) {
-        device->set_rate(request);
-        reply(backend::Done{});
-    }
+    const auto device = find(request.device, reply);
+    if (!device)
+        return;
+    const auto now = backend::TokenBucket::Clock::now();
+    const backend::RateLimit rate{
+        {request.bytes_per_second, request.bytes_burst, now},
+        {request.operations_per_second, request.operations_burst, now}};
+    device->set_rate(rate, request.group);
+    for (const auto& [id, other] : devices_)
+        if (!request.group.empty() && other != device && other->group() == request.group)
+            other->set_rate(rate, request.group);
+    reply(backend::Done{});
 }
 
 void DiskService::carry_out(backend::MeasureDisk& request, Fds&, const backend::Reply& reply)

@@ -32,8 +32,10 @@ class DiskService final : public backend::Service {
     void carry_out(backend::GetStats& request, Fds&, const backend::Reply& reply);
     void carry_out(backend::SetLimits& request, Fds&, const backend::Reply& reply);
     void carry_out(backend::MeasureDisk& request, Fds&, const backend::Reply& reply);
+    void carry_out(backend::ChangeMedium& request, Fds& fds, const backend::Reply& reply);
     void carry_out(backend::Shutdown&, Fds&, const backend::Reply& reply);
 
+    Outcome<std::unique_ptr<Image>> open(const backend::AddDisk& disk, UniqueFd file);
     Outcome<backend::Ready> add(const backend::AddDisk& request, Fds& fds);
     using End = void (Device::*)(std::function<void()>);
     void end_all(End how, std::function<void()> done);

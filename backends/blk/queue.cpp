@@ -23,9 +23,11 @@ Direction direction_of(Operation operation)
     case Operation::discard:
         return Direction::discard;
     case Operation::secure_discard:
+        return Direction::secure_discard;
+    case Operation::barrier:
         break;
     }
-    return Direction::secure_discard;
+    return Direction::flush; // what it begins and ends with
 }
 
 } // namespace
@@ -72,7 +74,7 @@ Queue::Served Queue::serve()
             broken_ = true;
             return Served::broken;
         }
-        if (taken == Taken::starved)
+        if (taken == Taken::starved || (taken == Taken::ordered && in_flight_ != 0))
             return Served::starved;
         if (taken == Taken::limited)
             return Served::limited;
@@ -85,6 +87,8 @@ Queue::Served Queue::serve()
 Queue::Taken Queue::take_one()
 {
     const bool again = !repeated_.empty();
+    if (barrier_)
+        return Taken::ordered;
     // Entries of answered requests come back. With none left the ring is full, too: pop() takes
     // nothing then, whatever the guest says.
     if (unused_.empty())
@@ -106,6 +110,11 @@ Queue::Taken Queue::take_one()
     else if (const Taken taken = take_from_ring(copy); taken != Taken::one)
         return taken;
     auto request = parse(copy, layout_, parts_.limits, segments(slot));
+    if (request && request->operation == Operation::barrier && in_flight_ != 0) {
+        if (!again)
+            ring_.undo_pop();
+        return Taken::ordered;
+    }
     if (request && !start(slot, *request)) {
         if (!again)
             ring_.undo_pop();
@@ -139,7 +148,7 @@ Queue::Taken Queue::take_from_ring(Slot& copy)
 bool Queue::start(std::uint16_t slot, const Request& request)
 {
     Entry& entry = entries_[slot];
-    entry = Entry{request, {}, 0, 0, now_};
+    entry = Entry{request, {}, 0, 0, now_, 0};
     // An indirect request's length is unknown yet; each segment is at most a page.
     const std::size_t bytes = request.tables != 0 ? std::size_t{request.segments} * kPageSize
                                                   : std::size_t{request.bytes};
@@ -149,6 +158,7 @@ bool Queue::start(std::uint16_t slot, const Request& request)
             return false;
     }
     parts_.rate.take(bytes);
+    barrier_ = request.operation == Operation::barrier;
     ++in_flight_;
     batch_.push_back(slot);
     return true;
@@ -163,20 +173,46 @@ void Queue::submit()
         Entry& entry = entries_[slot];
         count(entry.request);
         parts_.counters.fetch.add(now - std::exchange(entry.since, now));
-        Transfer transfer;
-        transfer.tag = std::uint32_t{parts_.number} << 16 | slot;
-        transfer.direction = direction_of(entry.request.operation);
-        transfer.length = entry.request.discarded * kSectorBytes;
-        transfer.offset = entry.request.sector * kSectorBytes;
-        transfer.data = entry.buffer.first(entry.request.bytes);
-        parts_.image.submit(transfer);
+        parts_.image.submit(transfer_of(slot));
     }
     parts_.image.kick();
     batch_.clear();
 }
 
+Transfer Queue::transfer_of(std::uint16_t slot) const
+{
+    const Entry& entry = entries_[slot];
+    Transfer transfer;
+    transfer.tag = std::uint32_t{parts_.number} << 16 | slot;
+    transfer.direction = direction_of(entry.request.operation);
+    if (entry.request.operation == Operation::barrier && entry.step != 1)
+        return transfer;
+    if (entry.step == 1)
+        transfer.direction = Direction::write;
+    transfer.length = entry.request.discarded * kSectorBytes;
+    transfer.offset = entry.request.sector * kSectorBytes;
+    transfer.data = entry.buffer.first(entry.request.bytes);
+    return transfer;
+}
+
+// A barrier's next transfer, if there is one. The medium has room: one has just ended.
+bool Queue::next_step(std::uint16_t slot)
+{
+    constexpr std::uint8_t kLast = 2;
+    Entry& entry = entries_[slot];
+    if (entry.request.operation != Operation::barrier || entry.request.bytes == 0 ||
+        entry.step == kLast)
+        return false;
+    ++entry.step;
+    parts_.image.submit(transfer_of(slot));
+    parts_.image.kick();
+    return true;
+}
+
 void Queue::complete(std::uint16_t slot, int error)
 {
+    if (error == 0 && next_step(slot))
+        return;
     if (finished_.empty())
         now_ = Clock::now(); // one look at the clock for all that ended together
     Entry& entry = entries_[slot];
@@ -229,6 +265,7 @@ void Queue::answer(std::uint16_t slot, Status status)
     if (!entry.buffer.empty())
         parts_.buffers.give_back(entry.buffer);
     entry.buffer = {};
+    barrier_ = barrier_ && entry.request.operation != Operation::barrier;
     --in_flight_;
     push(slot, entry.request.id, entry.request.wire_operation, status);
 }
@@ -268,6 +305,10 @@ void Queue::count(const Request& request)
         break;
     case Operation::flush:
         ++c.flush_requests;
+        break;
+    case Operation::barrier:
+        ++c.barrier_requests;
+        c.write_bytes += request.bytes;
         break;
     case Operation::discard:
     case Operation::secure_discard:

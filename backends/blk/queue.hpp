@@ -76,8 +76,10 @@ class Queue {
         int error = 0;
         std::uint16_t copies = 0; // grant copies of its data, in the batch under way
         Clock::time_point since;  // it entered the stage it is in
+        std::uint8_t step = 0;    // of a barrier: flush, write, flush
     };
-    enum class Taken { one, none, starved, limited, broken };
+    // ordered: a barrier waits for those before it, or those after it wait for the barrier.
+    enum class Taken { one, none, starved, ordered, limited, broken };
 
     Taken take_one();
     Taken take_from_ring(Slot& copy);
@@ -85,6 +87,8 @@ class Queue {
     void fetch_tables();
     void fetch_data();
     void submit();
+    Transfer transfer_of(std::uint16_t slot) const;
+    bool next_step(std::uint16_t slot);
     void deliver(std::span<const std::uint16_t> slots);
     void copy_segments(std::uint16_t slot);
     bool move_mapped(const Segment& segment, std::span<std::byte> local, bool to_guest);
@@ -113,6 +117,7 @@ class Queue {
     std::vector<xen::GrantCopy> copies_;
     Clock::time_point now_; // of the turn
     std::size_t in_flight_ = 0;
+    bool barrier_ = false; // one is under way
     bool notify_ = false;
     bool broken_ = false;
 };

@@ -6,6 +6,14 @@
 #include <cstring>
 
 namespace zocalo::blk {
+namespace {
+
+bool takes_data(const Request& request)
+{
+    return request.operation == Operation::write || request.operation == Operation::barrier;
+}
+
+} // namespace
 
 void Queue::fetch_tables()
 {
@@ -53,7 +61,7 @@ void Queue::fetch_data()
 {
     copies_.clear();
     for (std::uint16_t slot : batch_)
-        if (entries_[slot].request.operation == Operation::write)
+        if (takes_data(entries_[slot].request))
             copy_segments(slot);
     if (copies_.empty())
         return;
@@ -61,7 +69,7 @@ void Queue::fetch_data()
     std::size_t next = 0;
     std::erase_if(batch_, [&](std::uint16_t slot) {
         const Request& request = entries_[slot].request;
-        if (request.operation != Operation::write || copied(next, entries_[slot].copies))
+        if (!takes_data(request) || copied(next, entries_[slot].copies))
             return false;
         ++parts_.counters.grant_errors;
         answer(slot, Status::error);

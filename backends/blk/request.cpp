@@ -54,9 +54,12 @@ Result<Request, Refusal> parse_direct(
 )
 {
     request.segments = field<std::uint8_t>(slot, offsetof(blkif_request, nr_segments));
-    if (request.segments == 0 || request.segments > BLKIF_MAX_SEGMENTS_PER_REQUEST ||
-        (request.operation == Operation::write && limits.read_only))
+    const bool barrier = request.operation == Operation::barrier;
+    if ((request.segments == 0 && !barrier) || request.segments > BLKIF_MAX_SEGMENTS_PER_REQUEST ||
+        (request.operation != Operation::read && limits.read_only))
         return refuse(request);
+    if (request.segments == 0)
+        request.sector = 0; // means nothing, so nothing of it travels on
     if (!read_segments(std::span{slot}.subspan(layout.segments), request, segments) ||
         !inside(request, limits))
         return refuse(request);
@@ -109,7 +112,10 @@ parse(const Slot& slot, const Layout& layout, const Limits& limits, Segments seg
     request.wire_operation = field<std::uint8_t>(slot, offsetof(blkif_request, operation));
     request.id = field<std::uint64_t>(slot, layout.id);
     request.sector = field<std::uint64_t>(slot, layout.sector_number);
-    if (transfer(request.wire_operation, request.operation))
+    const bool barrier = request.wire_operation == BLKIF_OP_WRITE_BARRIER;
+    if (barrier)
+        request.operation = Operation::barrier;
+    if (barrier || transfer(request.wire_operation, request.operation))
         return parse_direct(request, slot, layout, limits, segments);
     if (request.wire_operation == BLKIF_OP_INDIRECT)
         return parse_indirect(request, slot, layout, limits);

@@ -31,7 +31,9 @@ enum class Status : std::int16_t {
     unsupported = BLKIF_RSP_EOPNOTSUPP,
 };
 
-enum class Operation : std::uint8_t { read, write, flush, discard, secure_discard };
+// barrier: a write that comes after all before it and before all after it, and is durable when it
+// is answered; it may have no data.
+enum class Operation : std::uint8_t { read, write, flush, discard, secure_discard, barrier };
 
 // What the disk allows.
 struct Limits {

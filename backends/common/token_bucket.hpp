@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
 namespace zocalo::backend {
 
@@ -62,23 +63,47 @@ class TokenBucket {
     Clock::time_point filled_{};
 };
 
-// What a device may do: bytes and operations, both at once.
-struct RateLimit {
-    TokenBucket bytes;
-    TokenBucket operations;
+// What a device may do: bytes and operations, both at once. Copies share the buckets, so that what
+// several devices may do together is one limit that each of them holds.
+class RateLimit {
+  public:
+    using Clock = TokenBucket::Clock;
 
-    bool limited() const { return bytes.limited() || operations.limited(); }
-    bool ready(TokenBucket::Clock::time_point now)
+    RateLimit() = default; // no limit
+    RateLimit(TokenBucket bytes, TokenBucket operations)
+        : buckets_{std::make_shared<Buckets>(Buckets{bytes, operations})}
     {
-        const bool enough = bytes.ready(now);
-        return operations.ready(now) && enough;
+    }
+
+    bool limited() const
+    {
+        return buckets_ && (buckets_->bytes.limited() || buckets_->operations.limited());
+    }
+    bool ready(Clock::time_point now)
+    {
+        if (!buckets_)
+            return true;
+        const bool enough = buckets_->bytes.ready(now);
+        return buckets_->operations.ready(now) && enough;
     }
     void take(std::uint64_t size, std::uint64_t count = 1)
     {
-        bytes.take(size);
-        operations.take(count);
+        if (!buckets_)
+            return;
+        buckets_->bytes.take(size);
+        buckets_->operations.take(count);
     }
-    TokenBucket::Clock::duration wait() const { return std::max(bytes.wait(), operations.wait()); }
+    Clock::duration wait() const
+    {
+        return buckets_ ? std::max(buckets_->bytes.wait(), buckets_->operations.wait())
+                        : Clock::duration{};
+    }
+
+  private:
+    struct Buckets {
+        TokenBucket bytes, operations;
+    };
+    std::shared_ptr<Buckets> buckets_;
 };
 
 } // namespace zocalo::backend

@@ -135,6 +135,11 @@ Answer NetService::answer(const MeasureDisk&, Fds&)
     return failed("this process serves network cards, not disks");
 }
 
+Answer NetService::answer(const ChangeMedium&, Fds&)
+{
+    return failed("this process serves network cards, not disks");
+}
+
 Answer NetService::answer(const Shutdown&, Fds&)
 {
     vifs_.clear();

@@ -45,9 +45,15 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
         Broken broken_
     )
         : io{io_}, events{events_}, tap{tap_}, frontend{frontend_}, pages{std::move(pages_)},
-          tx{rings[0], frontend_.domain, grants, tap_, logs.tx},
-          rx{rings[1], frontend_.domain, frontend_.offloads, grants, tap_, logs.rx}, rates{rates_},
-          readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
+          tx{rings[0], frontend_.domain, grants, tap_, logs.tx, frontend_.multicast},
+          rx{rings[1],
+             frontend_.domain,
+             frontend_.offloads,
+             grants,
+             tap_,
+             logs.rx,
+             frontend_.multicast},
+          rates{rates_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
           rx_rate_timer{io_}, broken{std::move(broken_)}
     {
     }

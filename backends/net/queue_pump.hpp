@@ -25,6 +25,7 @@ class QueuePump {
         DomId domain{};
         GuestOffloads offloads;
         bool rx_notify{true}; // feature-rx-notify: it sends an event when it posts receive buffers
+        MulticastFilter* multicast{}; // of the whole card; outlives the pump
     };
     // Of the whole card, either way; it outlives the pump.
     struct Rates {

@@ -33,10 +33,11 @@ RxQueue::RxQueue(
     const GuestOffloads& offloads,
     xen::GrantTable& grants,
     Tap& tap,
-    RingLog log
+    RingLog log,
+    const MulticastFilter* multicast
 )
     : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap}, log_{log},
-      arena_(kArenaBytes)
+      multicast_{multicast}, arena_(kArenaBytes)
 {
     batch_.reserve(kBatchFrames);
     slots_.reserve(kBatchSlots);
@@ -134,6 +135,10 @@ RxQueue::Got RxQueue::read_frame(Frame& frame)
     }
     const std::size_t length = size - std::min(size, sizeof(TapHeader));
     const auto data = room.subspan(sizeof(TapHeader), length);
+    if (multicast_ != nullptr && !multicast_->passes(data)) {
+        ++stats_.filtered;
+        return Got::dropped;
+    }
     TapHeader header;
     std::memcpy(&header, room.data(), sizeof header);
     const auto how = to_guest(header, data, offloads_);

@@ -5,6 +5,7 @@
 // guest that posts no room costs one frame held here; the tap's own queue is bounded by the kernel.
 #pragma once
 
+#include "backends/net/multicast.hpp"
 #include "backends/net/ring_log.hpp"
 #include "backends/net/tap.hpp"
 #include "common/xen-proto/back_ring.hpp"
@@ -23,6 +24,7 @@ struct RxStats {
     std::uint64_t bytes{};      // of those
     std::uint64_t dropped{};    // the guest cannot take such a frame, or let it wait too long
     std::uint64_t bad_grants{}; // a grant copy failed
+    std::uint64_t filtered{};   // multicast that the guest did not ask for
 };
 
 class RxQueue {
@@ -33,7 +35,8 @@ class RxQueue {
         const GuestOffloads& offloads,
         xen::GrantTable& grants,
         Tap& tap,
-        RingLog log = {}
+        RingLog log = {},
+        const MulticastFilter* multicast = nullptr
     );
     // Before the first serve(): as TxQueue::resume.
     bool resume(const RingLog::Found& found);
@@ -85,6 +88,7 @@ class RxQueue {
     xen::GrantTable& grants_;
     Tap& tap_;
     RingLog log_;
+    const MulticastFilter* multicast_;
     std::vector<Frame> batch_;
     std::vector<Slot> slots_;
     std::vector<xen::GrantCopy> ops_;

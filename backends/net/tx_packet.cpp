@@ -56,6 +56,8 @@ TxStep TxAssembler::feed_extra(const netif_tx_request& slot)
     case XEN_NETIF_EXTRA_TYPE_MCAST_ADD:
     case XEN_NETIF_EXTRA_TYPE_MCAST_DEL:
         drop(TxDrop::multicast);
+        packet_.multicast.emplace().add = extra.type == XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
+        std::copy_n(extra.u.mcast.addr, 6, packet_.multicast->address.begin());
         break;
     case XEN_NETIF_EXTRA_TYPE_HASH:
         break; // a hint for receivers that hash; a tap has no use for it

@@ -5,6 +5,7 @@
 // fetched.
 #pragma once
 
+#include "backends/net/multicast.hpp"
 #include "backends/net/offload.hpp"
 
 #include <xen/io/netif.h>
@@ -38,7 +39,7 @@ enum class TxDrop : std::uint8_t {
     too_many_slots, // 18 or 19 after the first
     oversize,       // 64 KiB or more: the first slot's 16-bit total overflowed
     too_short,      // less than an Ethernet header
-    multicast,      // a multicast-control message, which was not offered
+    multicast,      // a multicast-control message: no frame, see TxPacket::multicast
 };
 
 struct TxPacket {
@@ -54,6 +55,7 @@ struct TxPacket {
     bool checksum_blank{};  // NETTXF_csum_blank
     std::uint16_t length{}; // sum of the fragments
     std::optional<Gso> gso;
+    std::optional<MulticastChange> multicast; // the last one, if there are several
 };
 
 enum class TxStep : std::uint8_t { more, complete, fatal };

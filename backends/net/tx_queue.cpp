@@ -15,8 +15,16 @@ static_assert(kBatchOps >= kMaxFragments && kArenaBytes >= kMaxTapFrame);
 
 } // namespace
 
-TxQueue::TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap, RingLog log)
-    : ring_{ring}, guest_{guest}, grants_{grants}, tap_{tap}, log_{log}, arena_(kArenaBytes)
+TxQueue::TxQueue(
+    xen::BackRing ring,
+    DomId guest,
+    xen::GrantTable& grants,
+    Tap& tap,
+    RingLog log,
+    MulticastFilter* multicast
+)
+    : ring_{ring}, guest_{guest}, grants_{grants}, tap_{tap}, log_{log}, multicast_{multicast},
+      arena_(kArenaBytes)
 {
     batch_.reserve(kBatchPackets);
     ops_.reserve(kBatchOps);
@@ -123,12 +131,23 @@ bool TxQueue::copied(const Pending& pending) const
     return std::ranges::all_of(ops, &xen::GrantCopy::done);
 }
 
+// No frame leaves for it, but it may have been a message.
+std::int16_t TxQueue::refused(const TxPacket& packet)
+{
+    if (packet.drop == TxDrop::multicast && packet.multicast && multicast_ != nullptr) {
+        const MulticastChange& change = *packet.multicast;
+        const bool done =
+            change.add ? multicast_->add(change.address) : multicast_->remove(change.address);
+        return done ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+    }
+    ++stats_.dropped;
+    return NETIF_RSP_ERROR;
+}
+
 std::int16_t TxQueue::deliver(const Pending& pending, bool fetched)
 {
-    if (pending.packet.drop != TxDrop::none) {
-        ++stats_.dropped;
-        return NETIF_RSP_ERROR;
-    }
+    if (pending.packet.drop != TxDrop::none)
+        return refused(pending.packet);
     if (!fetched || !copied(pending)) {
         ++stats_.bad_grants;
         return NETIF_RSP_ERROR;

@@ -26,8 +26,15 @@ struct TxStats {
 
 class TxQueue {
   public:
-    // `ring` lies over the mapped tx page; grants are those of `guest`.
-    TxQueue(xen::BackRing ring, DomId guest, xen::GrantTable& grants, Tap& tap, RingLog log = {});
+    // `ring` lies over the mapped tx page; grants are those of `guest`. `multicast` is the card's.
+    TxQueue(
+        xen::BackRing ring,
+        DomId guest,
+        xen::GrantTable& grants,
+        Tap& tap,
+        RingLog log = {},
+        MulticastFilter* multicast = nullptr
+    );
     // Before the first serve(): takes over from a process that died. What it had under way is
     // answered as failed; false when that does not fit the ring.
     bool resume(const RingLog::Found& found);
@@ -60,6 +67,7 @@ class TxQueue {
     bool fetch();
     std::int16_t deliver(const Pending& pending, bool fetched);
     bool copied(const Pending& pending) const;
+    std::int16_t refused(const TxPacket& packet);
     void answer(const TxPacket& packet, std::int16_t status);
 
     xen::BackRing ring_;
@@ -67,6 +75,7 @@ class TxQueue {
     xen::GrantTable& grants_;
     Tap& tap_;
     RingLog log_;
+    MulticastFilter* multicast_;
     TxAssembler assembler_;
     std::vector<Pending> batch_;
     std::vector<xen::GrantCopy> ops_;

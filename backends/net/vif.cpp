@@ -26,6 +26,7 @@ void add(RxStats& to, const RxStats& from)
     to.bytes += from.bytes;
     to.dropped += from.dropped;
     to.bad_grants += from.bad_grants;
+    to.filtered += from.filtered;
 }
 
 } // namespace
@@ -77,6 +78,7 @@ backend::Ready Vif::ready() const
         {"feature-rx-copy", "1"},
         {"feature-rx-flip", "0"},
         {"feature-split-event-channels", "1"},
+        {"feature-multicast-control", "1"},
     };
     if (taps_.size() > 1)
         ready.features.push_back({"multi-queue-max-queues", std::to_string(taps_.size())});
@@ -117,15 +119,17 @@ backend::Stats Vif::stats() const
          {"rx_bytes", rx.bytes},
          {"rx_dropped", rx.dropped},
          {"rx_bad_grants", rx.bad_grants},
+         {"rx_filtered", rx.filtered},
          {"rx_stalled_queues", stalled}}};
 }
 
 void Vif::set_rate(const backend::SetLimits& limits)
 {
     const auto now = backend::TokenBucket::Clock::now();
-    rates_.tx = rates_.rx = {
-        {limits.bytes_per_second, limits.bytes_burst, now},
-        {limits.operations_per_second, limits.operations_burst, now}};
+    for (backend::RateLimit* rate : {&rates_.tx, &rates_.rx}) // copies would share one bucket
+        *rate = backend::RateLimit{
+            {limits.bytes_per_second, limits.bytes_burst, now},
+            {limits.operations_per_second, limits.operations_burst, now}};
 }
 
 Outcome<Unit> Vif::connect(const backend::Connect& request)
@@ -154,7 +158,8 @@ Outcome<Unit> Vif::connect(const backend::Connect& request)
 Outcome<Unit> Vif::start(const backend::Connect& request)
 {
     const QueuePump::Frontend frontend{
-        request.frontend, offloads_of(request), request.has(Feature::rx_notify)};
+        request.frontend, offloads_of(request), request.has(Feature::rx_notify), &multicast_};
+    multicast_.start(request.has(Feature::multicast_control), request.resume);
     TRY(prepare_taps(frontend.offloads, request.queues.size()));
     frontend_ = request.frontend;
     state_ = DeviceState::connected;

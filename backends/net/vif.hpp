@@ -64,6 +64,7 @@ class Vif {
     backend::AddNic config_;
     NetJournal journal_;
     QueuePump::Rates rates_;
+    MulticastFilter multicast_;
     Stopped stopped_;
     std::deque<Tap> taps_; // the queues hold references
     std::vector<std::unique_ptr<QueuePump>> queues_;

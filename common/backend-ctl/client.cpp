@@ -323,6 +323,14 @@ BackendClient::Call<Unit> BackendClient::measure_disk(DeviceId device, Timeout t
     co_return expect_done(std::move(answer));
 }
 
+BackendClient::Call<Unit>
+BackendClient::change_medium(DeviceId device, std::vector<UniqueFd> image, Timeout timeout)
+{
+    Request request = ChangeMedium{device};
+    auto answer = co_await call(state_, std::move(request), std::move(image), timeout);
+    co_return expect_done(std::move(answer));
+}
+
 BackendClient::Call<Unit> BackendClient::shutdown(Timeout timeout)
 {
     Request request = Shutdown{};

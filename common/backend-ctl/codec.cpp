@@ -59,6 +59,7 @@ template <class A> void fields(A& a, AddDisk& m)
     a.number(m.device);
     flag(a, m.read_only);
     flag(a, m.cdrom);
+    flag(a, m.empty);
     flag(a, m.discard);
     a.number(m.sector_size);
     a.text(m.label, kMaxTextBytes);
@@ -112,9 +113,14 @@ template <class A> void fields(A& a, SetLimits& m)
     a.number(m.bytes_burst);
     a.number(m.operations_per_second);
     a.number(m.operations_burst);
+    a.text(m.group, kMaxKeyBytes);
 }
 
 template <class A> void fields(A& a, MeasureDisk& m)
+{
+    a.number(m.device);
+}
+template <class A> void fields(A& a, ChangeMedium& m)
 {
     a.number(m.device);
 }

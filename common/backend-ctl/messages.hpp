@@ -19,7 +19,7 @@
 namespace zocalo::backend {
 
 // Raised whenever a message changes its meaning or layout; both sides refuse another version.
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 inline constexpr std::size_t kMaxMessageBytes = 65536;
 inline constexpr std::size_t kMaxFds = 16;
@@ -51,12 +51,14 @@ struct Hello {
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
-// A disk; two fds: the opened image (O_DIRECT where the file system has it) and the file of its
-// journal, which outlives the process (one fd: it cannot be continued). Answer: Ready.
+// A disk; two fds: the opened image (O_DIRECT where the file system has it; none when it is
+// `empty`) and the file of its journal, which outlives the process (missing: it cannot be
+// continued). Answer: Ready.
 struct AddDisk {
     DeviceId device{};
     bool read_only{};
     bool cdrom{};
+    bool empty{};                   // a drive without a medium
     bool discard{};                 // offered, if the medium can
     std::uint32_t sector_size{512}; // what the guest shall see: 512 or 4096
     std::string label;              // for log lines, such as "web1 xvda"
@@ -131,13 +133,16 @@ struct GetStats {
     friend bool operator==(const GetStats&, const GetStats&) = default;
 };
 
-// Token buckets; 0 = unlimited. Of a card they hold in each direction. Answer: Done.
+// Token buckets; 0 = unlimited. Of a card they hold in each direction. `group` (of disks): the
+// buckets are those of every disk whose limits name the group, and all of them get these. Answer:
+// Done.
 struct SetLimits {
     DeviceId device{};
     std::uint64_t bytes_per_second{};
     std::uint64_t bytes_burst{};
     std::uint64_t operations_per_second{};
     std::uint64_t operations_burst{};
+    std::string group;
     friend bool operator==(const SetLimits&, const SetLimits&) = default;
 };
 
@@ -145,6 +150,13 @@ struct SetLimits {
 struct MeasureDisk {
     DeviceId device{};
     friend bool operator==(const MeasureDisk&, const MeasureDisk&) = default;
+};
+
+// Another medium for a CD drive; one fd, the opened image, or none: it is taken out. Answer: Done
+// once what was under way has ended; DeviceChanged before it if it has another size.
+struct ChangeMedium {
+    DeviceId device{};
+    friend bool operator==(const ChangeMedium&, const ChangeMedium&) = default;
 };
 
 // Disconnect and remove everything, answer Done, exit 0.
@@ -163,6 +175,7 @@ using Request = std::variant<
     GetStats,
     SetLimits,
     MeasureDisk,
+    ChangeMedium,
     Shutdown>;
 
 // --- answers and events

@@ -59,13 +59,15 @@ Outcome<Unit> without_own_ipv6(Netlink& netlink, const Link& link)
     return Unit{};
 }
 
-Outcome<Unit> set_isolated(Netlink& netlink, const Link& link, bool isolated)
+Outcome<Unit> set_flags(Netlink& netlink, const Link& link, const BridgePort& port)
 {
     NetlinkMessage request{RTM_SETLINK, 0, about(link.index, 0, 0, AF_BRIDGE)};
     const auto nest = request.begin_nest(IFLA_PROTINFO);
-    request.add(IFLA_BRPORT_ISOLATED, static_cast<std::uint8_t>(isolated));
+    request.add(IFLA_BRPORT_ISOLATED, static_cast<std::uint8_t>(port.isolated));
+    request.add(IFLA_BRPORT_LEARNING, static_cast<std::uint8_t>(port.learning));
+    request.add(IFLA_BRPORT_UNICAST_FLOOD, static_cast<std::uint8_t>(port.flood));
     request.end_nest(nest);
-    return netlink.change(request, "cannot isolate bridge port " + link.name);
+    return netlink.change(request, "cannot set the flags of bridge port " + link.name);
 }
 
 void add_vlan(NetlinkMessage& request, std::uint16_t flags, std::uint16_t vid)
@@ -166,8 +168,8 @@ Outcome<std::uint32_t> attach_port(Netlink& netlink, const BridgePort& port)
     TRY(netlink.change(enslave, "cannot add " + link.name + " to bridge " + bridge.name));
     if (!port.vlans.empty())
         TRY(set_vlans(netlink, link, port.vlans));
-    if (port.isolated)
-        TRY(set_isolated(netlink, link, true));
+    if (port.isolated || !port.learning || !port.flood) // else as the bridge makes ports
+        TRY(set_flags(netlink, link, port));
 
     NetlinkMessage up{RTM_SETLINK, 0, about(link.index, IFF_UP, IFF_UP)};
     TRY(netlink.change(up, "cannot bring " + link.name + " up"));

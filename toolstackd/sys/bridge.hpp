@@ -25,6 +25,8 @@ struct BridgePort {
     std::optional<std::uint32_t> mtu;  // the bridge's own if not set
     std::vector<rpc::VlanRange> vlans; // those it takes part in; empty: as the bridge makes ports
     bool isolated{};                   // no frames to and from other isolated ports of this bridge
+    bool learning{true};               // the bridge notes which addresses are behind it
+    bool flood{true};                  // it gets frames to addresses that the bridge does not know
 };
 
 Outcome<std::vector<Link>> list_bridges(Netlink& netlink);
@@ -34,9 +36,9 @@ Outcome<Link> find_bridge(Netlink& netlink, std::string_view name);
 
 Outcome<std::vector<Link>> list_ports(Netlink& netlink, std::string_view bridge);
 
-// Sets address and MTU, enslaves, sets the VLANs, isolates and brings the link up, in this order,
-// so that no frame passes a half-configured port. Answers the MTU in use. Safe to repeat. On an
-// error the link stays as far as it got: the caller closes the tap, which removes it.
+// Sets address and MTU, enslaves, sets the VLANs and the port's flags and brings the link up, in
+// this order, so that no frame passes a half-configured port. Answers the MTU in use. Safe to
+// repeat. On an error the link stays as far as it got: the caller closes the tap, which removes it.
 Outcome<std::uint32_t> attach_port(Netlink& netlink, const BridgePort& port);
 
 } // namespace zocalo::toolstack

@@ -1,87 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/blk/device.hpp"
-#include "backends/blk/disk_service.hpp"
-#include "common/xen-sys/fake/fake_event_channels.hpp"
-#include "common/xen-sys/fake/fake_grant_table.hpp"
-#include "tests/unit/backends/blk/memory_image.hpp"
+#include "tests/unit/backends/blk/device_world.hpp"
 #include "tests/unit/backends/blk/request_builder.hpp"
-#include "tests/unit/common/xen-proto/front_ring.hpp"
-
-#include <gtest/gtest.h>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 
 namespace zocalo::blk {
 namespace {
 
+using test::connect_request;
+using test::connect_resumed;
+using test::DeviceTest;
 using test::direct;
+using test::kGuest;
+using test::kGuestPort;
+using test::kRing;
 using test::MemoryImage;
-
-constexpr DomId kGuest{7};
-constexpr EventPort kGuestPort{15};
-const std::vector<GrantRef> kRing{GrantRef{8}};
-
-backend::Connect connect_request(std::vector<GrantRef> refs = kRing)
-{
-    backend::Connect request;
-    request.device = 51712;
-    request.frontend = kGuest;
-    request.queues.push_back({std::move(refs), {kGuestPort}});
-    return request;
-}
-
-backend::Connect connect_resumed()
-{
-    backend::Connect request = connect_request();
-    request.resume = true;
-    return request;
-}
-
-struct DeviceTest : testing::Test {
-    boost::asio::io_context io;
-    xen::FakeEventChannels events;
-    xen::FakeGrantTable grants{kGuest};
-    backend::EventPump pump{io, events};
-    std::vector<backend::Event> told;
-    xen::test::FrontRing front{sizeof(blkif_request)};
-    backend::Worker worker;
-    Device::Surroundings surroundings{
-        io, pump, grants, worker, [this](backend::Event e) { told.push_back(std::move(e)); }};
-    MemoryImage* image = nullptr;
-    UniqueFd journal{::memfd_create("journal", MFD_CLOEXEC)};
-    std::shared_ptr<Device> device = make();
-
-    std::shared_ptr<Device> make()
-    {
-        grants.grant_ring(kRing, front.pages());
-        auto memory = std::make_unique<MemoryImage>(4096);
-        image = memory.get();
-        backend::AddDisk disk;
-        disk.device = 51712;
-        disk.label = "test";
-        auto made = Device::create(
-            surroundings,
-            disk,
-            std::move(memory),
-            Journal::open(UniqueFd{::dup(journal.get())}).value()
-        );
-        EXPECT_TRUE(made);
-        return *made;
-    }
-    void turn()
-    {
-        io.restart();
-        while (io.poll() != 0)
-            continue;
-    }
-    EventPort port() { return events.local_of(kGuestPort); }
-    void kick()
-    {
-        events.raise(port());
-        turn();
-    }
-};
 
 TEST_F(DeviceTest, OffersWhatItCanDoAndItsSize)
 {
@@ -218,10 +152,8 @@ TEST_F(DeviceTest, NothingIsResumedAfterAnOrderlyEndOrOnAnotherRing)
 
 TEST_F(DeviceTest, ARateIsKeptAndCanBeLifted)
 {
-    backend::SetLimits limits{51712};
-    limits.operations_per_second = 1;
-    limits.operations_burst = 2;
-    device->set_rate(limits);
+    const auto now = backend::TokenBucket::Clock::now();
+    device->set_rate({{0, 0, now}, {1, 2, now}});
     ASSERT_TRUE(device->connect(connect_request()));
     for (std::uint64_t id = 0; id < 5; ++id)
         front.push(direct(BLKIF_OP_FLUSH_DISKCACHE, id, 0, {}));
@@ -230,7 +162,7 @@ TEST_F(DeviceTest, ARateIsKeptAndCanBeLifted)
     image->finish_all();
     kick();
     EXPECT_EQ(image->waiting.size(), 0u);
-    device->set_rate({51712});
+    device->set_rate({});
     turn();
     EXPECT_EQ(image->waiting.size(), 3u);
     image->finish_all();
@@ -290,95 +222,6 @@ TEST_F(DeviceTest, EventsOfAStormAreBrakedByTheMask)
 }
 
 // --- through the service, with a real file -----------------------------------------------------
-
-struct DiskServiceTest : DeviceTest {
-    DiskService service{surroundings, kGuest};
-    std::optional<backend::Answer> answer;
-
-    void ask(backend::Request request, int fd = -1)
-    {
-        answer.reset();
-        std::vector<UniqueFd> fds;
-        if (fd >= 0)
-            fds.emplace_back(fd);
-        service.handle(std::move(request), std::move(fds), [this](backend::Answer a) {
-            answer = std::move(a);
-        });
-        turn();
-    }
-    int image_file()
-    {
-        const int fd = ::open("/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        EXPECT_GE(fd, 0);
-        EXPECT_EQ(::ftruncate(fd, 1 << 20), 0);
-        return fd;
-    }
-    template <class T> bool got() { return answer && std::holds_alternative<T>(*answer); }
-    backend::AddDisk disk(backend::DeviceId id)
-    {
-        backend::AddDisk request;
-        request.device = id;
-        request.label = "disk " + std::to_string(id);
-        return request;
-    }
-};
-
-TEST_F(DiskServiceTest, ADiskLivesFromAddToRemove)
-{
-    ask(disk(51712), image_file());
-    ASSERT_TRUE(got<backend::Ready>());
-    ask(disk(51712), image_file());
-    EXPECT_TRUE(got<backend::Failed>());
-    ask(connect_request());
-    EXPECT_TRUE(got<backend::Done>());
-    ask(backend::ListDevices{});
-    ASSERT_TRUE(got<backend::DeviceList>());
-    const auto& devices = std::get<backend::DeviceList>(*answer).devices;
-    ASSERT_EQ(devices.size(), 1u);
-    EXPECT_EQ(devices[0].state, backend::DeviceState::connected);
-    EXPECT_EQ(devices[0].frontend, kGuest);
-    ask(backend::RemoveDevice{51712});
-    EXPECT_TRUE(got<backend::Done>());
-    EXPECT_EQ(grants.mapped, 0u);
-    ask(backend::ListDevices{});
-    EXPECT_TRUE(std::get<backend::DeviceList>(*answer).devices.empty());
-    ask(backend::RemoveDevice{51712});
-    EXPECT_TRUE(got<backend::Done>()); // again, after a daemon that died between
-}
-
-TEST_F(DiskServiceTest, AnotherDomainsPagesAreNeverMapped)
-{
-    ask(disk(51712), image_file());
-    backend::Connect request = connect_request();
-    request.frontend = DomId{8};
-    ask(request);
-    EXPECT_TRUE(got<backend::Failed>());
-}
-
-TEST_F(DiskServiceTest, WhatItCannotDoItSays)
-{
-    ask(disk(1)); // no descriptor
-    EXPECT_TRUE(got<backend::Failed>());
-    ask(backend::AddNic{});
-    EXPECT_TRUE(got<backend::Failed>());
-    ask(connect_request());
-    EXPECT_TRUE(got<backend::Failed>());
-    ask(backend::SetLimits{});
-    EXPECT_TRUE(got<backend::Failed>());
-    ask(backend::GetStats{1});
-    EXPECT_TRUE(got<backend::Failed>());
-}
-
-TEST_F(DiskServiceTest, ShutdownAnswersOnceEverythingIsUnmapped)
-{
-    ask(disk(51712), image_file());
-    ask(disk(51728), image_file());
-    ask(connect_request());
-    ask(backend::Shutdown{});
-    EXPECT_TRUE(got<backend::Done>());
-    EXPECT_EQ(grants.mapped, 0u);
-    EXPECT_EQ(events.bound(), 0u);
-}
 
 } // namespace
 } // namespace zocalo::blk

@@ -87,7 +87,7 @@ TEST_F(RequestTest, AReadOnlyDiskRefusesWritesOfBothForms)
 
 TEST_F(RequestTest, UnknownOperationsAreUnsupportedAndMalformedOnesErrors)
 {
-    for (int op : {BLKIF_OP_WRITE_BARRIER, BLKIF_OP_DISCARD, BLKIF_OP_RESERVED_1, 7, 255}) {
+    for (int op : {BLKIF_OP_DISCARD, BLKIF_OP_RESERVED_1, 7, 255}) {
         auto request = read(direct(static_cast<std::uint8_t>(op), 42, 0, {{5, 0, 7}}));
         ASSERT_FALSE(request);
         EXPECT_EQ(request.error().status, Status::unsupported);
@@ -99,6 +99,22 @@ TEST_F(RequestTest, UnknownOperationsAreUnsupportedAndMalformedOnesErrors)
     EXPECT_EQ(broken.error().status, Status::error);
     EXPECT_EQ(broken.error().id, 43u);
     EXPECT_FALSE(read(direct(BLKIF_OP_FLUSH_DISKCACHE, 1, 0, {{5, 0, 7}})));
+}
+
+TEST_F(RequestTest, ABarrierIsAWriteOrNothing)
+{
+    auto request = read(direct(BLKIF_OP_WRITE_BARRIER, 4, 8, {{5, 0, 7}}));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->operation, Operation::barrier);
+    EXPECT_EQ(request->bytes, 4096u);
+    request = read(direct(BLKIF_OP_WRITE_BARRIER, 4, 1'000'000, {}));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->bytes, 0u);
+    EXPECT_EQ(request->sector, 0u);
+    EXPECT_FALSE(read(direct(BLKIF_OP_WRITE_BARRIER, 4, 1'000'000, {{5, 0, 7}})));
+    limits.read_only = true;
+    EXPECT_FALSE(read(direct(BLKIF_OP_WRITE_BARRIER, 4, 8, {{5, 0, 7}})));
+    EXPECT_FALSE(read(indirect(BLKIF_OP_WRITE_BARRIER, 4, 8, 20, 9)));
 }
 
 TEST_F(RequestTest, ADiscardIsReadWhenItWasOffered)

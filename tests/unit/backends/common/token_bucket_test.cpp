@@ -84,5 +84,21 @@ TEST_F(TokenBucketTest, ADebtIsWaitedForAndTheWaitIsBounded)
     EXPECT_LE(bucket.wait(), 1s);
 }
 
+TEST_F(TokenBucketTest, CopiesOfALimitShareItsBuckets)
+{
+    RateLimit one{{}, {10, 4, now}};
+    RateLimit other = one;
+    EXPECT_FALSE(RateLimit{}.limited());
+    EXPECT_TRUE(other.limited());
+    one.take(512, 3);
+    EXPECT_TRUE(other.ready(now));
+    other.take(512, 1);
+    EXPECT_FALSE(one.ready(now));
+    EXPECT_GT(one.wait(), 0s);
+    other = RateLimit{}; // lifted for one only
+    EXPECT_TRUE(other.ready(now));
+    EXPECT_FALSE(one.ready(now));
+}
+
 } // namespace
 } // namespace zocalo::backend

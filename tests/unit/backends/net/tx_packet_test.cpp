@@ -213,6 +213,13 @@ TEST(TxAssembler, MulticastMessagesAreAnsweredAndNotSent)
     EXPECT_EQ(assembler.packet().drop, TxDrop::multicast);
     EXPECT_EQ(assembler.packet().answers().size(), 1u);
     EXPECT_EQ(assembler.packet().extra_count, 1);
+    ASSERT_TRUE(assembler.packet().multicast);
+    EXPECT_TRUE(assembler.packet().multicast->add);
+    assembler.feed(tx_slot(0, NETTXF_extra_info));
+    assembler.feed(tx_extra(XEN_NETIF_EXTRA_TYPE_MCAST_DEL));
+    EXPECT_FALSE(assembler.packet().multicast->add);
+    assembler.feed(tx_slot(60));
+    EXPECT_FALSE(assembler.packet().multicast); // nothing of the one before
 }
 
 } // namespace

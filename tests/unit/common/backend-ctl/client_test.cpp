@@ -89,7 +89,7 @@ TEST_F(BackendClientTest, DescriptorsTravelAndAreClosedHere)
 {
     UniqueFd image{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
     const int number = image.get();
-    AddDisk disk{51712, false, false, false, 512, "test"};
+    AddDisk disk{51712, false, false, false, false, 512, "test"};
     std::vector<UniqueFd> files;
     files.push_back(std::move(image));
     auto& result = start(client->add_disk(disk, std::move(files), 10s));

@@ -12,7 +12,7 @@ std::vector<Request> requests()
 {
     return {
         Hello{},
-        AddDisk{51712, true, false, true, 4096, "web1 xvda"},
+        AddDisk{51712, true, false, false, true, 4096, "web1 xvda"},
         AddNic{2, {0, 0x16, 0x3e, 1, 2, 3}, 9000, 4, "web1 vif2"},
         Connect{
             51712,
@@ -26,8 +26,9 @@ std::vector<Request> requests()
         RemoveDevice{2},
         ListDevices{},
         GetStats{3},
-        SetLimits{4, 1, 2, 3, 0xffffffffffffffffu},
+        SetLimits{4, 1, 2, 3, 0xffffffffffffffffu, "scratch"},
         MeasureDisk{51712},
+        ChangeMedium{51712},
         Shutdown{},
     };
 }
@@ -97,7 +98,10 @@ TEST(BackendCodec, AnotherVersionIsNamedInTheError)
     auto result = decode_request(bytes);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Code::unsupported);
-    EXPECT_NE(result.error().what.find("version 3"), std::string::npos);
+    EXPECT_NE(
+        result.error().what.find("version " + std::to_string(kProtocolVersion + 1)),
+        std::string::npos
+    );
 }
 
 TEST(BackendCodec, ListsBeyondTheirBoundsAreRefusedBothWays)

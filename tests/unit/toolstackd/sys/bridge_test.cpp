@@ -86,28 +86,40 @@ TEST_F(Bridge, AttachingTwiceIsNoError)
     EXPECT_TRUE(again) << describe(again.error());
 }
 
-TEST_F(Bridge, OnlyTheIsolatedPortIsIsolated)
+TEST_F(Bridge, PortsHaveTheFlagsThatWereAskedFor)
 {
     make_link("br0", "bridge");
     const Tap one = make_tap("vif1.0");
     const Tap two = make_tap("vif2.0");
     const auto isolated =
         attach_port(*netlink_, {.link = "vif1.0", .bridge = "br0", .mtu = {}, .isolated = true});
+    const Tap three = make_tap("vif3.0");
+    ASSERT_TRUE(attach_port(
+        *netlink_, {.link = "vif3.0", .bridge = "br0", .learning = false, .flood = false}
+    ));
     ASSERT_TRUE(isolated) << describe(isolated.error());
     ASSERT_TRUE(attach_port(*netlink_, {.link = "vif2.0", .bridge = "br0"}));
 
-    std::map<std::string, int> flags;
+    std::map<std::string, int> flags, others;
     NetlinkMessage request{RTM_GETLINK, NLM_F_DUMP, ifinfomsg{}};
     ASSERT_TRUE(netlink_->dump(request, RTM_NEWLINK, "dump", [&](auto payload) {
         const Attributes link{payload.subspan(sizeof(ifinfomsg))};
         const auto info = link.find(IFLA_LINKINFO);
         const auto slave = info ? Attributes{*info}.find(IFLA_INFO_SLAVE_DATA) : std::nullopt;
-        if (slave)
-            flags[std::string{link.string(IFLA_IFNAME)}] =
-                Attributes{*slave}.get<std::uint8_t>(IFLA_BRPORT_ISOLATED).value_or(255);
+        if (!slave)
+            return;
+        const std::string name{link.string(IFLA_IFNAME)};
+        const auto flag = [&](std::uint16_t which) {
+            return Attributes{*slave}.get<std::uint8_t>(which).value_or(255);
+        };
+        flags[name] = flag(IFLA_BRPORT_ISOLATED);
+        others[name] = flag(IFLA_BRPORT_LEARNING) * 10 + flag(IFLA_BRPORT_UNICAST_FLOOD);
     }));
     EXPECT_EQ(flags["vif1.0"], 1);
     EXPECT_EQ(flags["vif2.0"], 0);
+    EXPECT_EQ(others["vif1.0"], 11);
+    EXPECT_EQ(others["vif2.0"], 11);
+    EXPECT_EQ(others["vif3.0"], 0);
 }
 
 TEST_F(Bridge, APortTakesPartInItsVlansOnly)
