@@ -12,7 +12,7 @@ PAGE = 4096
 CODE_AT = 0x400
 POLL_AT = 0x500  # struct sched_poll, all zeros: no ports, no time-out
 
-REASON_AT = 0x510  # struct sched_shutdown
+REASON_AT = 0x520  # struct sched_shutdown; the other is 24 bytes long
 
 SCHED_OP, SCHEDOP_SHUTDOWN, SCHEDOP_POLL, SHUTDOWN_CRASH = 29, 2, 3, 3
 PHYS32_ENTRY = 18

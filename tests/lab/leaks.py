@@ -55,6 +55,8 @@ class LeakCheck:
             self._last = self._look()
 
     def end(self) -> list[str]:
+        if self._last is None:  # the test itself has changed what is there on purpose
+            return []
         limit = time.monotonic() + SETTLE_S
         while True:
             now = self._look()

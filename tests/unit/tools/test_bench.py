@@ -53,6 +53,8 @@ def test_the_kernel_of_one_page_is_an_executable_with_xens_notes():
     kind, _, offset, address, _, size = struct.unpack_from("<IIQQQQ", image, first)
     assert (kind, offset, size) == (1, 0, 4096)
     code = image[entry - address:]
+    # What is polled for: no ports, no time-out (struct sched_poll).
+    assert image[tiny_kernel.POLL_AT:tiny_kernel.POLL_AT + 24] == bytes(24)
     assert code.startswith(tiny_kernel.code()) and code[len(tiny_kernel.code()) - 4:][:2] == b"\x0f\x05"
     kind, _, offset, _, _, size = struct.unpack_from("<IIQQQQ", image, first + 56)
     notes, at, seen = image[offset:offset + size], 0, {}
