@@ -60,6 +60,13 @@ TimerQueue& timers_of(Call& call, const Vcpu& vcpu)
     return call.system.cpus[vcpu.sched.cpu].timers;
 }
 
+// On the vCPU's own processor, which may sleep until later than that.
+void arm(Call& call, const Vcpu& vcpu, Timer& timer, std::uint64_t deadline)
+{
+    timers_of(call, vcpu).arm(timer, deadline);
+    hal::kick(vcpu.sched.cpu);
+}
+
 Answer set_periodic(Call& call, Vcpu& vcpu)
 {
     constexpr std::uint64_t kShortest = 1'000'000; // ns
@@ -67,7 +74,7 @@ Answer set_periodic(Call& call, Vcpu& vcpu)
     if (args.period_ns < kShortest)
         return Errno::inval;
     vcpu.period = args.period_ns;
-    timers_of(call, vcpu).arm(vcpu.periodic, hal::now() + vcpu.period);
+    arm(call, vcpu, vcpu.periodic, hal::now() + vcpu.period);
     return 0;
 }
 
@@ -75,7 +82,7 @@ Answer set_one_shot(Call& call, Vcpu& vcpu)
 {
     const auto args = TRY(call.ref<vcpu_set_singleshot_timer>(2).copy_in());
     // VCPU_SSHOTTMR_future changes nothing, as on Xen 4.17: what is past fires at once.
-    timers_of(call, vcpu).arm(vcpu.one_shot, args.timeout_abs_ns);
+    arm(call, vcpu, vcpu.one_shot, args.timeout_abs_ns);
     return 0;
 }
 

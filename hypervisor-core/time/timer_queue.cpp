@@ -19,6 +19,7 @@ void TimerQueue::arm(Timer& timer, std::uint64_t deadline)
     else
         first_ = &timer;
     timer.queue = this;
+    changed();
 }
 
 void TimerQueue::cancel(Timer& timer)
@@ -31,7 +32,14 @@ void TimerQueue::cancel(Timer& timer)
         timer.queue->first_ = timer.next;
     if (timer.next != nullptr)
         timer.next->previous = timer.previous;
+    TimerQueue& queue = *timer.queue;
     timer = Timer{.kind = timer.kind};
+    queue.changed();
+}
+
+void TimerQueue::changed()
+{
+    earliest_.store(first_ != nullptr ? first_->deadline : kNever, std::memory_order_relaxed);
 }
 
 Timer* TimerQueue::take_due(std::uint64_t now)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // TimerQueue: what must happen when, in order of time, for one processor. A Timer is a member of
-// whatever it belongs to; the queue only links them. Under the system lock.
+// whatever it belongs to; the queue only links them. Under the system lock, but for
+// next_deadline().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace zocalo::hv {
@@ -29,10 +31,16 @@ class TimerQueue {
     static void cancel(Timer& timer);
     // The earliest timer that is due at `now`, taken out; null when none is.
     Timer* take_due(std::uint64_t now);
-    std::uint64_t next_deadline() const { return first_ != nullptr ? first_->deadline : kNever; }
+    // Needs no lock: a processor looks before it returns to its guest, while another one may take
+    // out the timer of a vCPU that has moved there. Whoever arms an earlier one tells the
+    // processor.
+    std::uint64_t next_deadline() const { return earliest_.load(std::memory_order_relaxed); }
 
   private:
+    void changed();
+
     Timer* first_{};
+    std::atomic<std::uint64_t> earliest_{kNever};
 };
 
 } // namespace zocalo::hv

@@ -32,6 +32,21 @@ TEST(TimerQueue, TimersComeInOrderOfTime)
     EXPECT_EQ(queue.next_deadline(), 300U);
 }
 
+TEST(TimerQueue, TheNextDeadlineIsThatOfWhatIsLeft)
+{
+    TimerQueue queue, other;
+    Timer a, b;
+    EXPECT_EQ(queue.next_deadline(), kNever);
+    queue.arm(a, 10);
+    queue.arm(b, 20);
+    EXPECT_EQ(queue.next_deadline(), 10U);
+    other.arm(a, 5); // its vCPU has moved to another processor
+    EXPECT_EQ(queue.next_deadline(), 20U);
+    EXPECT_EQ(other.next_deadline(), 5U);
+    EXPECT_EQ(queue.take_due(20), &b);
+    EXPECT_EQ(queue.next_deadline(), kNever);
+}
+
 TEST(TimerQueue, ArmingAgainMovesATimerAndCancellingForgetsIt)
 {
     TimerQueue queue;
