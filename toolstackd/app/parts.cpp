@@ -110,6 +110,7 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.programs = {config.blkback, config.netback};
     options.scopes = config.backend_scopes;
     options.own_users = config.backend_own_users;
+    options.pid_namespaces = ::geteuid() == 0;
     if (!config.backend_user.empty()) {
         errno = 0;
         const passwd* user = getpwnam(config.backend_user.c_str());
