@@ -81,6 +81,8 @@ std::string disk_text(const rpc::DiskConfig& disk)
         text += ", backendtype=" + disk.backendtype;
     if (!disk.script.empty())
         text += ", script=" + disk.script;
+    if (disk.sector_size != plain.sector_size)
+        text += ", sector-size=" + std::to_string(disk.sector_size);
     // target= loses one comma at the very end when it is read back, so one more is given.
     return text + ", target=" + disk.target + (disk.target.ends_with(',') ? "," : "");
 }
@@ -108,7 +110,21 @@ std::string nic_text(const rpc::NicConfig& nic)
         add("mtu", std::to_string(*nic.mtu), "");
     if (nic.devid)
         add("devid", std::to_string(*nic.devid), "");
-    return nic.trusted ? text : text + (text.empty() ? "untrusted" : ", untrusted");
+    auto flag = [&](const char* word, bool given) {
+        if (given)
+            text += (text.empty() ? "" : ", ") + std::string{word};
+    };
+    flag("untrusted", !nic.trusted);
+    flag("isolated", nic.isolated);
+    flag("no-learning", !nic.learning);
+    flag("no-flood", !nic.flood);
+    return text;
+}
+
+std::string channel_text(const rpc::ChannelConfig& channel)
+{
+    const std::string text = "name=" + channel.name + ",connection=" + channel.connection;
+    return channel.path.empty() ? text : text + ",path=" + channel.path;
 }
 
 void write_cpus(Writer& out, const char* key, const std::vector<std::string>& lists)
@@ -168,6 +184,10 @@ std::string config_text(const rpc::DomainConfig& config)
     for (const auto& nic : config.nics)
         specs.push_back(nic_text(nic));
     out.list("vif", specs);
+    specs.clear();
+    for (const auto& channel : config.channels)
+        specs.push_back(channel_text(channel));
+    out.list("channel", specs);
     return out.done();
 }
 

@@ -99,7 +99,8 @@ Names:
 .BR devtype= "disk or cdrom,"
 .BR backendtype= ,
 .BR script= " (not supported),"
-.BR backend= .
+.BR backend= ,
+.BR sector\-size= " (512 or 4096; zl only)."
 Flags:
 .BR cdrom ,
 .BR discard ,
@@ -125,9 +126,20 @@ KEY=VALUE separated by commas, all of them optional:
 .BR backend ,
 .BR vlan ,
 and the flags
-.B trusted
+.BR trusted ,
+.BR untrusted ,
+and, of the bridge's port (zl only),
+.B isolated
+(no frames to and from other isolated ports),
+.B no\-learning
 and
-.BR untrusted .
+.BR no\-flood .
+.SH CHANNELSPEC
+.BI name= NAME ,connection=socket,path= PATH
+or
+.BI name= NAME ,connection=pty .
+The guest sees a console device that knows its name; in dom0 it is a socket that takes one client at a time, or a
+terminal whose path `zl channel\-list` shows. What nobody reads in dom0 waits, and then the guest does.
 )";
 
 } // namespace

@@ -47,9 +47,12 @@ namespace zocalo::cli {
     X(block_detach)                                                                                \
     X(block_limit)                                                                                 \
     X(block_measure)                                                                               \
+    X(cd_insert)                                                                                   \
+    X(cd_eject)                                                                                    \
     X(network_attach)                                                                              \
     X(network_list)                                                                                \
     X(network_detach)                                                                              \
+    X(channel_list)                                                                                \
     X(events)                                                                                      \
     X(ops)                                                                                         \
     X(doctor)                                                                                      \

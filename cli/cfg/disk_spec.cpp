@@ -22,7 +22,7 @@ class SpecReader {
         std::string_view key;
         Set set;
     };
-    static const std::array<KeyRow, 15> kKeys;
+    static const std::array<KeyRow, 16> kKeys;
 
     Outcome<Unit> item(std::string_view text);
     Outcome<Unit> positional(std::string_view text);
@@ -45,6 +45,7 @@ class SpecReader {
     Outcome<Unit> backendtype(std::string_view value);
     Outcome<Unit> specification(std::string_view value);
     Outcome<Unit> grant_usage(std::string_view value);
+    Outcome<Unit> sector_size(std::string_view value);
     Outcome<Unit> colo_port(std::string_view value);
     Outcome<Unit> colo(std::string_view value);
     Outcome<Unit> target(std::string_view v) { return set_once(spec_.target, "target", v); }
@@ -64,7 +65,7 @@ class SpecReader {
     bool had_access_{false};
 };
 
-const std::array<SpecReader::KeyRow, 15> SpecReader::kKeys{{
+const std::array<SpecReader::KeyRow, 16> SpecReader::kKeys{{
     {"target", &SpecReader::target},
     {"format", &SpecReader::format},
     {"vdev", &SpecReader::vdev},
@@ -75,6 +76,7 @@ const std::array<SpecReader::KeyRow, 15> SpecReader::kKeys{{
     {"script", &SpecReader::script},
     {"specification", &SpecReader::specification},
     {"grant_usage", &SpecReader::grant_usage},
+    {"sector-size", &SpecReader::sector_size},
     {"colo-host", &SpecReader::colo},
     {"colo-port", &SpecReader::colo_port},
     {"colo-export", &SpecReader::colo},
@@ -188,6 +190,14 @@ Outcome<Unit> SpecReader::grant_usage(std::string_view value)
 Outcome<Unit> SpecReader::colo(std::string_view)
 {
     spec_.colo = true;
+    return Unit{};
+}
+
+Outcome<Unit> SpecReader::sector_size(std::string_view value)
+{
+    if (value != "512" && value != "4096")
+        return bad("sector-size must be 512 or 4096");
+    spec_.sector_size = value == "512" ? 512 : 4096;
     return Unit{};
 }
 
@@ -358,6 +368,7 @@ rpc::DiskConfig to_config(const DiskSpec& spec, std::vector<std::string>& warnin
     disk.discard = spec.discard.value_or(true);
     disk.direct_io_safe = spec.direct_io_safe;
     disk.trusted = spec.trusted.value_or(true);
+    disk.sector_size = spec.sector_size;
     if (!spec.backend.empty())
         disk.backend = spec.backend;
     disk.backendtype = spec.backendtype;

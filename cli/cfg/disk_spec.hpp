@@ -24,7 +24,8 @@ struct DiskSpec {
     bool cdrom{false};
     bool direct_io_safe{false};
     std::optional<bool> discard, trusted, grant_usage;
-    bool colo{false}; // some colo-* or *-disk key was there: accepted, ignored
+    std::uint32_t sector_size{512}; // ours, xl does not know it
+    bool colo{false};               // some colo-* or *-disk key was there: accepted, ignored
 };
 
 // Several pieces are read as one specification, as `block-attach` gets them. Code::usage otherwise.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cfg/keys.hpp"
 
+#include "cli/cfg/channel_spec.hpp"
 #include "cli/cfg/cpu_list.hpp"
 #include "cli/cfg/disk_spec.hpp"
 #include "cli/cfg/vif_spec.hpp"
@@ -151,6 +152,13 @@ Outcome<Unit> vifs(Draft& draft, const Value& value)
     return Unit{};
 }
 
+Outcome<Unit> channels(Draft& draft, const Value& value)
+{
+    for (const Value& item : value.list)
+        draft.config.channels.push_back(TRY(parse_channel_spec(item.text)));
+    return Unit{};
+}
+
 using rpc::DomainConfig;
 constexpr auto kKeys = std::to_array<Key>({
     {"name", KeyType::text, text<&DomainConfig::name>, "The domain's name, unique on the host."},
@@ -230,6 +238,11 @@ constexpr auto kKeys = std::to_array<Key>({
      "\"default\", \"always_emulate\", \"native\" or \"native_paravirt\"."},
     {"disk", KeyType::text_list, disks, "Disks, a list of DISKSPEC strings."},
     {"vif", KeyType::text_list, vifs, "Network interfaces, a list of VIFSPEC strings."},
+    {"channel",
+     KeyType::text_list,
+     channels,
+     "Consoles of the guest that are sockets or terminals in dom0: a list of "
+     "\"name=NAME,connection=socket,path=PATH\" or \"name=NAME,connection=pty\"."},
     {"autostart",
      KeyType::boolean,
      autostart,

@@ -25,7 +25,6 @@ constexpr auto kWithoutEffect = std::to_array<std::string_view>({
     "bootloader_args",
     "bootloader_restrict",
     "bootloader_user",
-    "channel",
     "cpuid",
     "device_model",
     "device_model_args",

@@ -92,6 +92,21 @@ constexpr std::array<TextKey, 8> kTextKeys{{
     {"backend", &rpc::NicConfig::backend},
 }};
 
+// Ours, of the port of the bridge; xl knows none of them.
+struct PortFlag {
+    std::string_view text;
+    bool rpc::NicConfig::*member;
+    bool value;
+};
+constexpr std::array<PortFlag, 6> kPortFlags{{
+    {"isolated", &rpc::NicConfig::isolated, true},
+    {"no-isolated", &rpc::NicConfig::isolated, false},
+    {"learning", &rpc::NicConfig::learning, true},
+    {"no-learning", &rpc::NicConfig::learning, false},
+    {"flood", &rpc::NicConfig::flood, true},
+    {"no-flood", &rpc::NicConfig::flood, false},
+}};
+
 bool known_without_effect(std::string_view key)
 {
     return key == "accel" || key == "forwarddev" || key.starts_with("colo_");
@@ -130,6 +145,11 @@ set_argument(rpc::NicConfig& nic, std::string_view text, std::vector<std::string
 {
     if (text == "trusted" || text == "untrusted") {
         nic.trusted = text == "trusted";
+        return Unit{};
+    }
+    if (const auto flag = std::ranges::find(kPortFlags, text, &PortFlag::text);
+        flag != kPortFlags.end()) {
+        nic.*(flag->member) = flag->value;
         return Unit{};
     }
     const std::size_t equals = text.find('=');

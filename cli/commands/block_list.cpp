@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/device_stats.hpp"
 #include "cli/commands/rows.hpp"
 #include "cli/format/xl_tables.hpp"
 
@@ -8,22 +9,6 @@ namespace {
 constexpr Option kOptions[] = {
     {'s', "stats", "", "What each disk's backend counted; -o json has all of it"},
 };
-
-std::uint64_t counter(const rpc::DeviceStats& disk, const char* name)
-{
-    const auto* value = disk.counters.if_contains(name);
-    return value != nullptr && value->is_number() ? value->to_number<std::uint64_t>() : 0;
-}
-
-// The mean of a stage in microseconds, out of its sum and its buckets.
-std::uint64_t mean(const rpc::DeviceStats& disk, const std::string& stage)
-{
-    std::uint64_t count = 0;
-    for (const auto& [name, value] : disk.counters)
-        if (std::string_view(name).starts_with(stage + "_us_lt_") && value.is_number())
-            count += value.to_number<std::uint64_t>();
-    return count == 0 ? 0 : counter(disk, (stage + "_us_sum").c_str()) / count;
-}
 
 Outcome<Unit> show_stats(const Args& args, Session& session)
 {
@@ -41,6 +26,7 @@ Outcome<Unit> show_stats(const Args& args, Session& session)
         {"errors", "ERRORS", true},
         {"fetch_us", "FETCH-US", true},
         {"medium_us", "MEDIUM-US", true},
+        {"medium_p99_us", "P99", true},
         {"answer_us", "ANSWER-US", true}};
     for (const auto& detail : TRY(details_of(args, session))) {
         const std::string& uuid = detail.domain.uuid;
@@ -53,8 +39,11 @@ Outcome<Unit> show_stats(const Args& args, Session& session)
             row["name"] = disk.name;
             row["errors"] = counter(disk, "io_errors") + counter(disk, "grant_errors") +
                             counter(disk, "refused_requests");
-            for (const std::string stage : {"fetch", "medium", "answer"})
-                row[stage + "_us"] = mean(disk, stage);
+            for (const std::string stage : {"fetch", "medium", "answer"}) {
+                const StageTimes times{disk, stage};
+                row[stage + "_us"] = times.mean_us();
+                row[stage + "_p99_us"] = times.below_us(99);
+            }
             listing.rows.emplace_back(std::move(row));
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/rows.hpp"
+#include "cli/format/xl_long.hpp"
 #include "cli/format/xl_tables.hpp"
 
 #include <algorithm>
@@ -31,16 +32,20 @@ Outcome<Unit> show_long(const Args& args, const Session& session)
 {
     Listing listing;
     const auto choice = TRY(parse_output(args.value("output").value_or("json")));
+    const bool as_xl = session.mode == Mode::xl && !args.has("output");
     listing.single = args.positional.size() == 1 && session.mode == Mode::zl;
     for (const auto& domain : TRY(wanted(args, session))) {
         const std::string ref = domain.uuid.empty() ? domain.name : domain.uuid;
+        if (as_xl && domain.domid < 0)
+            continue;
         auto detail = session.api.domain(ref);
         if (detail)
-            listing.rows.emplace_back(detail_row(*detail));
+            listing.rows.emplace_back(as_xl ? xl_long(*detail) : detail_row(*detail));
         else if (detail.error().code != Code::not_found)
             return detail.error();
     }
-    for (const char* key : {"domain", "config", "vcpus", "disks", "nics", "weight", "cap"})
+    for (const char* key :
+         {"domain", "config", "vcpus", "disks", "nics", "channels", "weight", "cap"})
         listing.columns.push_back({key, key});
     return print(session.out, listing, choice);
 }

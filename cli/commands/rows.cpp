@@ -86,6 +86,11 @@ boost::json::object nic_row(const rpc::DomainView& domain, const rpc::NicView& n
     return owned(domain, nic);
 }
 
+boost::json::object channel_row(const rpc::DomainView& domain, const rpc::ChannelView& channel)
+{
+    return owned(domain, channel);
+}
+
 boost::json::object host_row(const rpc::HostView& host)
 {
     return object_of(host);

@@ -12,6 +12,7 @@ boost::json::object detail_row(const rpc::DomainDetail& detail);
 boost::json::object vcpu_row(const rpc::DomainView& domain, const rpc::VcpuView& vcpu);
 boost::json::object disk_row(const rpc::DomainView& domain, const rpc::DiskView& disk);
 boost::json::object nic_row(const rpc::DomainView& domain, const rpc::NicView& nic);
+boost::json::object channel_row(const rpc::DomainView& domain, const rpc::ChannelView& channel);
 boost::json::object host_row(const rpc::HostView& host);
 boost::json::object op_row(const rpc::OpView& op);
 boost::json::object event_row(const rpc::EventView& event);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/format/xl_tables.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <ostream>
-#include <sys/utsname.h>
 
 namespace zocalo::cli {
 namespace {
@@ -199,6 +199,31 @@ void xl_networks(std::ostream& out, const rpc::DomainDetail& detail)
     }
 }
 
+void xl_channel_header(std::ostream& out)
+{
+    put(out,
+        "%-3s %-2s %-5s %-6s %8s %-10s %-30s\n",
+        "Idx",
+        "BE",
+        "state",
+        "evt-ch",
+        "ring-ref",
+        "connection",
+        "");
+}
+
+void xl_channels(std::ostream& out, const rpc::DomainDetail& detail)
+{
+    for (const auto& c : detail.channels) {
+        put(out, "%-3u %-2u %-5d ", c.devid, c.backend_domid, xenbus_number(c.frontend_state));
+        put(out, "%-6d ", static_cast<int>(c.event_channel));
+        put(out, "%-8d %-10s ", static_cast<int>(c.ring_ref), c.connection.c_str());
+        if (c.connection == "pty") // xl shows where the terminal is, and of a socket nothing
+            put(out, "%-30s ", c.path.c_str());
+        out << '\n';
+    }
+}
+
 void xl_sched_header(std::ostream& out)
 {
     put(out, "%-33s %4s %6s %4s\n", "Name", "ID", "Weight", "Cap");
@@ -220,8 +245,6 @@ void xl_info(std::ostream& out, const rpc::HostView& host)
         put(out, "%-23s: %s\n", key, value.c_str());
     };
     auto number = [&](const char* key, std::uint64_t value) { line(key, std::to_string(value)); };
-    utsname names{}; // what the daemon does not tell; it runs on the same machine
-    ::uname(&names);
     const std::string& version = host.hypervisor_version;
     const std::size_t dot = version.find('.');
     const std::string major = version.substr(0, dot);
@@ -231,22 +254,23 @@ void xl_info(std::ostream& out, const rpc::HostView& host)
             : version.substr(dot + 1, version.find_first_not_of("0123456789", dot + 1) - dot - 1);
     line("host", host.hostname);
     line("release", host.kernel);
-    line("version", std::string{names.version});
+    line("version", host.kernel_version);
     line("machine", host.machine);
     number("nr_cpus", host.cpus);
     number("max_cpu_id", host.max_cpu_id);
     number("nr_nodes", host.nodes);
     number("cores_per_socket", host.cores_per_socket);
     number("threads_per_core", host.threads_per_core);
-    line("cpu_mhz", std::to_string(host.cpu_mhz) + ".000");
+    put(out, "%-23s: %u.%03u\n", "cpu_mhz", host.cpu_khz / 1000, host.cpu_khz % 1000);
     line("hw_caps", host.hw_caps);
     line("virt_caps", host.virt_caps);
     number("total_memory", mib(host.total_memory_kib));
-    number("free_memory", mib(host.free_memory_kib));
-    number("sharing_freed_memory", 0);
-    number("sharing_used_memory", 0);
+    const std::uint64_t claimed = std::min(host.free_memory_kib, host.outstanding_claims_kib);
+    number("free_memory", mib(host.free_memory_kib - claimed));
+    number("sharing_freed_memory", mib(host.sharing_freed_kib));
+    number("sharing_used_memory", mib(host.sharing_used_kib));
     number("outstanding_claims", mib(host.outstanding_claims_kib));
-    number("free_cpus", 0);
+    number("free_cpus", host.free_cpus);
     line("xen_major", major);
     line("xen_minor", minor);
     line("xen_extra", host.hypervisor_extra);
@@ -258,8 +282,8 @@ void xl_info(std::ostream& out, const rpc::HostView& host)
     line("xen_changeset", host.changeset);
     line("xen_commandline", host.commandline);
     line("cc_compiler", host.compiler);
-    line("cc_compile_by", "");
-    line("cc_compile_domain", "");
+    line("cc_compile_by", host.compiled_by);
+    line("cc_compile_domain", host.compile_domain);
     line("cc_compile_date", host.compile_date);
     line("build_id", host.build_id);
     line("xend_config_format", "4");

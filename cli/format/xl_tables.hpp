@@ -26,6 +26,9 @@ void xl_blocks(std::ostream& out, const rpc::DomainDetail& detail);
 void xl_network_header(std::ostream& out);
 void xl_networks(std::ostream& out, const rpc::DomainDetail& detail);
 
+void xl_channel_header(std::ostream& out);
+void xl_channels(std::ostream& out, const rpc::DomainDetail& detail);
+
 void xl_sched_header(std::ostream& out);
 void xl_sched(std::ostream& out, const rpc::DomainDetail& detail);
 

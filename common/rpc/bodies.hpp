@@ -84,6 +84,19 @@ struct MeasureBody {
 };
 BOOST_DESCRIBE_STRUCT(MeasureBody, (), (device))
 
+// What is in a CD drive; an empty target is nothing. A client sends `target` only, the device as
+// path.
+struct MediumBody {
+    std::string device;
+    std::string target;
+};
+BOOST_DESCRIBE_STRUCT(MediumBody, (), (device, target))
+
+struct MediumTarget {
+    std::string target;
+};
+BOOST_DESCRIBE_STRUCT(MediumTarget, (), (target))
+
 // Answers that are not a view.
 struct CheckAnswer {
     DomainConfig config;

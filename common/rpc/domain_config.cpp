@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kMaxNameLength = 128;
 constexpr std::size_t kMaxCmdline = 1023; // start_info.cmd_line holds 1024 bytes with its NUL
 constexpr std::size_t kMaxDevices = 64;
+constexpr std::size_t kMaxGroupName = 48;
 constexpr std::uint32_t kMaxVcpus = 128;
 
 Error bad(std::string what, std::string next = {})
@@ -155,10 +157,29 @@ std::optional<Error> check_disk(const DiskConfig& d)
     if (d.backend != "0" && d.backend != "Domain-0")
         return Error{
             Code::unsupported, at + "backend domains other than dom0 are not supported", {}};
+    if (d.sector_size != 512 && d.sector_size != 4096)
+        return bad(at + "sector_size must be 512 or 4096");
     if (d.target.empty() && !d.cdrom)
         return bad(at + "target= is missing");
     if (!d.target.empty() && !d.target.starts_with('/'))
         return bad(at + "target " + d.target + " must be an absolute path");
+    return std::nullopt;
+}
+
+// What a group's limit is must not depend on the order in which its disks are attached.
+std::optional<Error> check_groups(const std::vector<DiskConfig>& disks)
+{
+    std::map<std::string, LimitConfig> groups;
+    for (const DiskConfig& d : disks) {
+        if (d.limits.group.size() > kMaxGroupName)
+            return bad("disk " + d.vdev + ": the group's name is longer than 48 characters");
+        if (d.limits.group.empty())
+            continue;
+        if (groups.try_emplace(d.limits.group, d.limits).first->second != d.limits)
+            return bad(
+                "disk " + d.vdev + ": group " + d.limits.group + " has another limit before"
+            );
+    }
     return std::nullopt;
 }
 
@@ -178,7 +199,7 @@ std::optional<Error> resolve_disks(std::vector<DiskConfig>& disks)
         if (auto failure = check_disk(d))
             return failure;
     }
-    return std::nullopt;
+    return check_groups(disks);
 }
 
 bool is_mac(const std::string& mac)
@@ -203,6 +224,12 @@ std::optional<Error> check_nic(const NicConfig& n)
         return bad(at + "mac \"" + n.mac + "\" is a multicast address");
     if (n.mtu && (*n.mtu < 68 || *n.mtu > 65521))
         return bad(at + "mtu must be 68 … 65521");
+    if (!n.gatewaydev.empty() && n.ip.empty())
+        return bad(at + "gatewaydev= routes the guest's addresses: give them with ip=");
+    if (!n.gatewaydev.empty() && (!n.vlan.empty() || n.isolated || !n.learning || !n.flood))
+        return bad(at + "a routed interface (gatewaydev=) is no port of a bridge");
+    if (!n.limits.group.empty())
+        return bad(at + "only disks share limits in groups");
     if (n.vifname.size() > 15)
         return bad(at + "vifname is longer than 15 characters");
     if (n.backend != "0" && n.backend != "Domain-0")
@@ -229,8 +256,53 @@ std::optional<Error> resolve_nics(std::vector<NicConfig>& nics)
         std::ranges::transform(n.mac, n.mac.begin(), [](char c) {
             return c >= 'A' && c <= 'F' ? char(c + 32) : c;
         });
+        if (!n.gatewaydev.empty()) // routed
+            n.bridge.clear();
         if (auto failure = check_nic(n))
             return failure;
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> check_channel(const ChannelConfig& c)
+{
+    const std::string at = "channel " + std::to_string(c.devid.value_or(0)) + ": ";
+    constexpr std::size_t kLongestPath = 107; // sockaddr_un
+    if (c.name.empty() || c.name.size() > 128)
+        return bad(at + "name= is missing or longer than 128 characters");
+    if (c.connection != "socket" && c.connection != "pty")
+        return bad(at + "connection must be socket or pty");
+    if (c.connection == "socket" && (!c.path.starts_with('/') || c.path.size() > kLongestPath))
+        return bad(at + "path must be an absolute path of at most 107 characters");
+    if (c.connection == "pty" && !c.path.empty())
+        return bad(at + "a pty has no path of its own choice");
+    if (c.backend != "0" && c.backend != "Domain-0")
+        return Error{
+            Code::unsupported, at + "backend domains other than dom0 are not supported", {}};
+    return std::nullopt;
+}
+
+// Linux reads a console's number off the last digit of its path.
+std::optional<Error> resolve_channels(std::vector<ChannelConfig>& channels)
+{
+    constexpr std::uint32_t kMostChannels = 9;
+    std::set<std::uint32_t> taken;
+    std::set<std::string> names, paths;
+    for (const ChannelConfig& c : channels)
+        if (c.devid && !taken.insert(*c.devid).second)
+            return bad("channel: devid " + std::to_string(*c.devid) + " is used twice");
+    std::uint32_t next = 1;
+    for (ChannelConfig& c : channels) {
+        while (!c.devid && taken.contains(next))
+            ++next;
+        if (!c.devid)
+            taken.insert(*(c.devid = next));
+        if (*c.devid == 0 || *c.devid > kMostChannels)
+            return bad("channel: a domain has at most 9, with devid 1 to 9");
+        if (auto failure = check_channel(c))
+            return failure;
+        if (!names.insert(c.name).second || (!c.path.empty() && !paths.insert(c.path).second))
+            return bad("channel " + c.name + ": its name or path is used twice");
     }
     return std::nullopt;
 }
@@ -284,6 +356,8 @@ Outcome<DomainConfig> resolve(DomainConfig config)
     if (auto failure = resolve_disks(config.disks))
         return *failure;
     if (auto failure = resolve_nics(config.nics))
+        return *failure;
+    if (auto failure = resolve_channels(config.channels))
         return *failure;
     return config;
 }

@@ -30,11 +30,12 @@ BOOST_DEFINE_ENUM_CLASS(TscMode, default_, always_emulate, native, native_paravi
 struct LimitConfig {
     std::uint64_t bytes_per_second{}, bytes_burst{};
     std::uint64_t operations_per_second{}, operations_burst{};
+    std::string group; // of a disk: its buckets are those of all disks that name the group
 
     friend bool operator==(const LimitConfig&, const LimitConfig&) = default;
 };
 BOOST_DESCRIBE_STRUCT(
-    LimitConfig, (), (bytes_per_second, bytes_burst, operations_per_second, operations_burst)
+    LimitConfig, (), (bytes_per_second, bytes_burst, operations_per_second, operations_burst, group)
 )
 
 // One disk (xl-disk-configuration(5)).
@@ -51,6 +52,7 @@ struct DiskConfig {
     std::string backendtype;    // empty: ours; phy, qdisk, tap: accepted and treated as ours
     std::string script;
     std::optional<std::uint32_t> devid; // xenstore device number; derived from vdev when absent
+    std::uint32_t sector_size{512};     // what the guest may address; 512 or 4096
     LimitConfig limits;
 
     friend bool operator==(const DiskConfig&, const DiskConfig&) = default;
@@ -70,6 +72,7 @@ BOOST_DESCRIBE_STRUCT(
      backendtype,
      script,
      devid,
+     sector_size,
      limits)
 )
 
@@ -89,6 +92,9 @@ struct NicConfig {
     std::optional<std::uint32_t> mtu;
     std::string vlan;
     bool trusted{true};
+    // Of its port of the bridge: no frames to other isolated ports; whether the bridge learns where
+    // addresses are from what the guest sends; whether it gets frames to addresses nobody knows.
+    bool isolated{false}, learning{true}, flood{true};
     LimitConfig limits; // what `rate` means; in each direction
 
     friend bool operator==(const NicConfig&, const NicConfig&) = default;
@@ -110,8 +116,24 @@ BOOST_DESCRIBE_STRUCT(
      mtu,
      vlan,
      trusted,
+     isolated,
+     learning,
+     flood,
      limits)
 )
+
+// A channel (xl's channel=, xen-pv-channel(7)): a console of the guest's that is a socket or a
+// terminal in dom0.
+struct ChannelConfig {
+    std::optional<std::uint32_t> devid; // 1 … 9; position in the list, from 1, when absent
+    std::string name;                   // what the guest knows it by
+    std::string connection;             // "socket" or "pty"
+    std::string path;                   // of the socket
+    std::string backend{"0"};           // only the toolstack's own domain is supported
+
+    friend bool operator==(const ChannelConfig&, const ChannelConfig&) = default;
+};
+BOOST_DESCRIBE_STRUCT(ChannelConfig, (), (devid, name, connection, path, backend))
 
 struct SchedConfig {
     std::optional<std::uint32_t> weight; // credit2: 1…65535, 256 by default
@@ -157,7 +179,8 @@ struct DomainConfig {
     TscMode tsc_mode{TscMode::default_};
     std::vector<DiskConfig> disks;
     std::vector<NicConfig> nics;
-    std::vector<std::string> extra_consoles; // channels: reserved
+    std::vector<ChannelConfig> channels;
+    std::vector<std::string> extra_consoles; // reserved; kept for rows written when it had a name
     AutostartConfig autostart;
 
     friend bool operator==(const DomainConfig&, const DomainConfig&) = default;
@@ -190,6 +213,7 @@ BOOST_DESCRIBE_STRUCT(
      tsc_mode,
      disks,
      nics,
+     channels,
      extra_consoles,
      autostart)
 )

@@ -101,6 +101,27 @@ BOOST_DESCRIBE_STRUCT(
      rx_ring_ref)
 )
 
+struct ChannelView {
+    std::uint32_t devid{};
+    std::string name, connection, path; // path: of the socket, or of the terminal once it is there
+    std::string frontend_state, backend_path;
+    std::uint32_t backend_domid{};
+    std::int64_t event_channel{-1}, ring_ref{-1};
+};
+BOOST_DESCRIBE_STRUCT(
+    ChannelView,
+    (),
+    (devid,
+     name,
+     connection,
+     path,
+     frontend_state,
+     backend_path,
+     backend_domid,
+     event_channel,
+     ring_ref)
+)
+
 struct DomainView {
     std::string uuid, name;
     std::int32_t domid{-1}; // -1: not in Xen
@@ -155,9 +176,10 @@ struct DomainDetail {
     std::vector<VcpuView> vcpus;
     std::vector<DiskView> disks;
     std::vector<NicView> nics;
+    std::vector<ChannelView> channels;
     std::optional<std::uint32_t> weight, cap;
 };
-BOOST_DESCRIBE_STRUCT(DomainDetail, (), (domain, config, vcpus, disks, nics, weight, cap))
+BOOST_DESCRIBE_STRUCT(DomainDetail, (), (domain, config, vcpus, disks, nics, channels, weight, cap))
 
 BOOST_DEFINE_ENUM_CLASS(OpState, accepted, running, done, failed, cancelled)
 
@@ -201,11 +223,15 @@ struct EventView {
 BOOST_DESCRIBE_STRUCT(EventView, (), (seq, time_ms, uuid, name, kind, body))
 
 struct HostView {
-    std::string hostname, kernel, machine, hypervisor_version, hypervisor_extra, capabilities,
-        scheduler, commandline, changeset, compiler, compile_date, build_id;
-    std::uint32_t cpus{}, max_cpu_id{}, nodes{}, cores_per_socket{}, threads_per_core{}, cpu_mhz{};
+    std::string hostname, kernel, kernel_version, machine, hypervisor_version, hypervisor_extra,
+        capabilities, scheduler, commandline, changeset, compiler, compiled_by, compile_domain,
+        compile_date, build_id;
+    std::uint32_t cpus{}, max_cpu_id{}, nodes{}, cores_per_socket{}, threads_per_core{}, cpu_mhz{},
+        cpu_khz{};
+    std::uint32_t free_cpus{}; // in no cpupool
     std::string hw_caps, virt_caps, platform_params;
     std::uint64_t total_memory_kib{}, free_memory_kib{}, outstanding_claims_kib{};
+    std::uint64_t sharing_freed_kib{}, sharing_used_kib{}; // by pages that several domains share
     std::uint32_t page_size{4096};
     std::string toolstackd_version;
     std::uint64_t toolstackd_uptime_s{};
@@ -215,6 +241,7 @@ BOOST_DESCRIBE_STRUCT(
     (),
     (hostname,
      kernel,
+     kernel_version,
      machine,
      hypervisor_version,
      hypervisor_extra,
@@ -223,6 +250,8 @@ BOOST_DESCRIBE_STRUCT(
      commandline,
      changeset,
      compiler,
+     compiled_by,
+     compile_domain,
      compile_date,
      build_id,
      cpus,
@@ -231,12 +260,16 @@ BOOST_DESCRIBE_STRUCT(
      cores_per_socket,
      threads_per_core,
      cpu_mhz,
+     cpu_khz,
+     free_cpus,
      hw_caps,
      virt_caps,
      platform_params,
      total_memory_kib,
      free_memory_kib,
      outstanding_claims_kib,
+     sharing_freed_kib,
+     sharing_used_kib,
      page_size,
      toolstackd_version,
      toolstackd_uptime_s)

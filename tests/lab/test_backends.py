@@ -83,7 +83,7 @@ def test_a_backend_has_no_rights_and_reaches_nothing_that_is_not_listed(dom0, gu
     assert int(lines["Threads"]) <= 2 and int(lines["VmLck"].split()[0]) > 0
     assert dom0.must(f"ls -A /proc/{pid}/root/") == ""
     assert dom0.must(f"readlink /proc/{pid}/cwd").strip() == "/"
-    for space in ("mnt", "net", "ipc", "uts"):
+    for space in ("mnt", "net", "ipc", "uts", "pid"):
         assert dom0.must(f"readlink /proc/{pid}/ns/{space}") != dom0.must(f"readlink /proc/1/ns/{space}"), space
     for target in dom0.must(f"cd /proc/{pid}/fd && for fd in *; do readlink $fd; done").splitlines():
         assert re.fullmatch(OPEN.format(more=MORE[kind]), target), target

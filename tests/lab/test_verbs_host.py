@@ -39,6 +39,16 @@ def test_info_says_of_the_host_what_stock_xl_says(zl, dom0):
     assert ours["toolstackd_version"] and f"zl {ours['toolstackd_version']}" in zl("--version")
 
 
+@pytest.mark.unproven
+def test_called_as_xl_info_has_the_lines_of_xl(zl, dom0):
+    dom0.must(f"mkdir -p {WORK}/as-xl && ln -sf /usr/bin/zl {WORK}/as-xl/xl")
+    theirs, ours = (dom0.must(f"{command} info").splitlines() for command in ("/usr/sbin/xl", f"{WORK}/as-xl/xl"))
+    assert [line.split(":")[0] for line in ours] == [line.split(":")[0] for line in theirs]
+    moving = ("free_memory", "cpu_mhz")  # between two looks; the emulated clock is measured anew
+    for left, right in zip(ours, theirs):
+        assert left.rstrip() == right.rstrip() or left.startswith(moving), (left, right)
+
+
 def test_dmesg_is_the_hypervisors(zl, dom0):
     theirs = dom0.must("xl dmesg")
     ours = zl("dmesg")
@@ -109,7 +119,9 @@ def test_each_kind_of_failure_has_its_exit_status(zl, dom0):
 
 def test_shutdown_of_a_guest_that_does_not_answer_ends_at_the_limit(zl):
     guest = Guest(zl, "deaf", "pv").create("-p")
-    assert "deaf" in zl.fails(6, "shutdown", "-w", "--timeout", 3, "deaf")
+    said = zl.fails(6, "shutdown", "-w", "--timeout", 3, "deaf")
+    assert "deaf" in said and "has not shut down within 3 s" in said
+    assert zl.json("ops")[0]["state"] == "failed"  # the daemon gave up, not only zl
     assert zl.state("deaf") in ("paused", "shutting_down")
     guest.remove()
 

@@ -62,6 +62,16 @@ def test_pause_stops_the_guest_and_unpause_lets_it_go_on(guest, zl, xl):
     assert guest.shell.must("echo alive").strip() == "alive"
 
 
+@pytest.mark.unproven
+def test_wait_ends_when_the_domain_gets_there(guest, zl, dom0):
+    waiting = dom0.start(["zl", "wait", "--for", "paused", "--timeout", "60", guest.name])
+    zl("pause", guest.name)
+    assert waiting.collect(60)[0] == 0
+    zl("unpause", guest.name)
+    zl("wait", "--for", "running", guest.name)
+    assert "not paused" in zl.fails(6, "wait", "--for", "paused", "--timeout", 1, guest.name)
+
+
 def test_rename_is_seen_everywhere_and_the_old_name_is_free(guest, zl, xl):
     zl("rename", guest.name, "renamed")
     assert guest.name not in xl.domains() and "renamed" in xl.domains()

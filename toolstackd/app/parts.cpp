@@ -99,6 +99,11 @@ Outcome<Unit> make_consoles(Parts& parts, const any_io_executor& executor)
     parts.grants = TRY(xen::open_grant_table(std::move(grants)));
     parts.consoles =
         std::make_unique<PvConsoles>(executor, *parts.events, *parts.grants, std::move(options));
+    UniqueFd channel_events = TRY(open_device("/dev/xen/evtchn"));
+    parts.channel_events = TRY(xen::open_event_channels(std::move(channel_events)));
+    parts.consoles->serve_channels(
+        std::make_unique<PvChannels>(executor, *parts.store, *parts.channel_events, *parts.grants)
+    );
     return Unit{};
 }
 
@@ -110,6 +115,7 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.programs = {config.blkback, config.netback};
     options.scopes = config.backend_scopes;
     options.own_users = config.backend_own_users;
+    options.pid_namespaces = ::geteuid() == 0;
     if (!config.backend_user.empty()) {
         errno = 0;
         const passwd* user = getpwnam(config.backend_user.c_str());

@@ -29,7 +29,7 @@ struct Parts {
     std::shared_ptr<KernelStore> kernels;
     std::unique_ptr<XenHypervisor> hypervisor;
     std::unique_ptr<XenStore> store;
-    std::unique_ptr<xen::EventChannels> events;
+    std::unique_ptr<xen::EventChannels> events, channel_events;
     std::unique_ptr<xen::GrantTable> grants;
     std::unique_ptr<PvConsoles> consoles;
     std::unique_ptr<XenDevices> devices;

@@ -7,11 +7,13 @@
 
 #include "common/base/address.hpp"
 #include "common/rpc/uuid.hpp"
+#include "common/rpc/views.hpp"
 #include "toolstackd/sys/answer.hpp"
 
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace zocalo::toolstack {
 
@@ -50,6 +52,11 @@ class Consoles {
     virtual Answer<Unit> open(
         const rpc::Uuid& uuid, std::string name, DomId domid, std::uint64_t frame, EventPort port
     ) = 0;
+    // Serves the domain's channels, whose nodes are in xenstore, until `close`. Idempotent as open.
+    virtual Answer<Unit> follow_channels(
+        const rpc::Uuid& uuid, DomId domid, std::vector<rpc::ChannelConfig> channels
+    ) = 0;
+    virtual Answer<std::vector<rpc::ChannelView>> channels(rpc::Uuid uuid) = 0;
     // The domain is gone from Xen: its readers end with that reason, its history stays.
     virtual void close(const rpc::Uuid& uuid, const std::string& reason) = 0;
     // The domain is gone from the database too. The log file stays, for whoever asks why;

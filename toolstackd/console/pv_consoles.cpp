@@ -45,6 +45,8 @@ void PvConsoles::start()
 {
     device_.assign(events_.fd());
     tasks_.spawn("console events", event_loop());
+    if (channels_)
+        channels_->start();
 }
 
 asio::awaitable<void> PvConsoles::stop()
@@ -63,6 +65,8 @@ asio::awaitable<void> PvConsoles::stop()
     }
     for (const auto& [uuid, console] : consoles_)
         console->end("the daemon stops");
+    if (channels_)
+        co_await channels_->stop();
     co_await tasks_.finish();
 }
 
@@ -203,8 +207,26 @@ Answer<Unit> PvConsoles::open(
     co_return join(*console, domid, port);
 }
 
+Answer<Unit> PvConsoles::follow_channels(
+    const rpc::Uuid& uuid, DomId domid, std::vector<rpc::ChannelConfig> channels
+)
+{
+    if (!channels_)
+        co_return Error{Code::unsupported, "this daemon serves no channels", {}};
+    co_return co_await channels_->follow(uuid, domid, std::move(channels));
+}
+
+Answer<std::vector<rpc::ChannelView>> PvConsoles::channels(rpc::Uuid uuid)
+{
+    if (!channels_)
+        co_return std::vector<rpc::ChannelView>{};
+    co_return co_await channels_->views(uuid);
+}
+
 void PvConsoles::close(const rpc::Uuid& uuid, const std::string& reason)
 {
+    if (channels_)
+        channels_->close(uuid);
     const auto found = consoles_.find(uuid);
     if (found == consoles_.end() || !found->second->link)
         return;

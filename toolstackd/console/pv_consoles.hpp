@@ -6,6 +6,7 @@
 
 #include "toolstackd/console/console.hpp"
 #include "toolstackd/console/consoles.hpp"
+#include "toolstackd/console/pv_channels.hpp"
 #include "toolstackd/sys/metrics.hpp"
 #include "toolstackd/sys/pool.hpp"
 #include "toolstackd/sys/task_scope.hpp"
@@ -27,6 +28,8 @@ class PvConsoles final : public Consoles {
     );
     ~PvConsoles() override;
 
+    // Before `start`; without it a domain cannot have channels.
+    void serve_channels(std::unique_ptr<PvChannels> channels) { channels_ = std::move(channels); }
     void start();
     // Takes what the rings hold, writes the logs and lets go of all rings; domains do not notice.
     boost::asio::awaitable<void> stop();
@@ -36,6 +39,10 @@ class PvConsoles final : public Consoles {
     Answer<Unit> open(
         const rpc::Uuid& uuid, std::string name, DomId domid, std::uint64_t frame, EventPort port
     ) override;
+    Answer<Unit> follow_channels(
+        const rpc::Uuid& uuid, DomId domid, std::vector<rpc::ChannelConfig> channels
+    ) override;
+    Answer<std::vector<rpc::ChannelView>> channels(rpc::Uuid uuid) override;
     void close(const rpc::Uuid& uuid, const std::string& reason) override;
     void forget(const rpc::Uuid& uuid) override;
     Answer<std::string> history(rpc::Uuid uuid, std::size_t bytes) override;
@@ -62,6 +69,7 @@ class PvConsoles final : public Consoles {
     boost::asio::posix::stream_descriptor device_;
     Pool pool_{"console-log", 1};
     TaskScope tasks_;
+    std::unique_ptr<PvChannels> channels_;
 };
 
 } // namespace zocalo::toolstack

@@ -228,7 +228,8 @@ Answer<Unit> Backend::set_limits(backend::DeviceId id, const rpc::LimitConfig& l
         limits.bytes_per_second,
         limits.bytes_burst,
         limits.operations_per_second,
-        limits.operations_burst};
+        limits.operations_burst,
+        limits.group};
     co_return co_await client->set_limits(request, kCallLimit);
 }
 
@@ -238,6 +239,17 @@ Answer<Unit> Backend::measure_disk(backend::DeviceId id)
     if (!client)
         co_return not_there(kind_);
     co_return co_await client->measure_disk(id, kCallLimit);
+}
+
+Answer<Unit> Backend::change_medium(backend::DeviceId id, std::vector<UniqueFd> image)
+{
+    const auto client = client_;
+    if (!client)
+        co_return not_there(kind_);
+    failpoint("backend.change_medium:before");
+    auto done = co_await client->change_medium(id, std::move(image), kCallLimit);
+    failpoint("backend.change_medium:after");
+    co_return done;
 }
 
 Answer<backend::Stats> Backend::stats(backend::DeviceId id)

@@ -100,6 +100,9 @@ class Devices {
     set_limits(const DeviceOwner& owner, DeviceKey device, const rpc::LimitConfig& limits) = 0;
     // The disk's image may have another size: the guest is told if it has.
     virtual Answer<Unit> measure(const DeviceOwner& owner, DeviceKey device) = 0;
+    // Puts the image of `disk`, a CD drive that is there, in place of the one that is in it; no
+    // target: takes it out. The guest sees a size of another.
+    virtual Answer<Unit> change_medium(const DeviceOwner& owner, rpc::DiskConfig disk) = 0;
     virtual Answer<std::vector<rpc::DeviceStats>> stats(const DeviceOwner& owner) = 0;
 
     // Called on the daemon's thread when a device changed by itself: a guest connected, a backend

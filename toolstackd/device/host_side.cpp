@@ -8,6 +8,7 @@
 #include "toolstackd/sys/log.hpp"
 #include "toolstackd/sys/loop_device.hpp"
 #include "toolstackd/sys/netlink.hpp"
+#include "toolstackd/sys/routed_port.hpp"
 #include "toolstackd/sys/spoof_guard.hpp"
 #include "toolstackd/sys/tap.hpp"
 
@@ -56,8 +57,40 @@ Answer<backend::Ready> limited(
 
 } // namespace
 
+namespace {
+
+Outcome<Unit> onto_bridge(Netlink& netlink, const rpc::NicConfig& nic, const std::string& link)
+{
+    BridgePort port;
+    port.link = link;
+    port.bridge = nic.bridge;
+    port.mtu = nic.mtu;
+    port.isolated = nic.isolated;
+    port.learning = nic.learning;
+    port.flood = nic.flood;
+    if (!nic.vlan.empty())
+        port.vlans = TRY(rpc::parse_vlans(nic.vlan));
+    TRY(attach_port(netlink, port));
+    return Unit{};
+}
+
+Outcome<std::vector<UniqueFd>> open_routed(const rpc::NicConfig& nic, const std::string& vifname)
+{
+    const unsigned cpus = std::max(std::thread::hardware_concurrency(), 1u);
+    Tap tap = TRY(create_tap(vifname, std::min(cpus, kMostNicQueues)));
+    Netlink netlink = TRY(Netlink::open());
+    const RoutedPort port{
+        .link = tap.name, .gateway = nic.gatewaydev, .mtu = nic.mtu, .addresses = nic.ip};
+    TRY(attach_routed(netlink, port));
+    return std::move(tap.queues);
+}
+
+} // namespace
+
 Outcome<std::vector<UniqueFd>> open_nic(const rpc::NicConfig& nic, const std::string& vifname)
 {
+    if (!nic.gatewaydev.empty())
+        return open_routed(nic, vifname);
     // Before the first frame can pass.
     if (!nic.ip.empty()) {
         const SpoofGuard guard = TRY(make_guard(vifname, nic.mac, nic.ip, !nic.vlan.empty()));
@@ -66,19 +99,13 @@ Outcome<std::vector<UniqueFd>> open_nic(const rpc::NicConfig& nic, const std::st
     const unsigned cpus = std::max(std::thread::hardware_concurrency(), 1u);
     Tap tap = TRY(create_tap(vifname, std::min(cpus, kMostNicQueues)));
     Netlink netlink = TRY(Netlink::open());
-    BridgePort port;
-    port.link = tap.name;
-    port.bridge = nic.bridge;
-    port.mtu = nic.mtu;
-    if (!nic.vlan.empty())
-        port.vlans = TRY(rpc::parse_vlans(nic.vlan));
-    TRY(attach_port(netlink, port));
+    TRY(onto_bridge(netlink, nic, tap.name));
     return std::move(tap.queues);
 }
 
 void close_nic(const rpc::NicConfig& nic, const std::string& vifname)
 {
-    if (nic.ip.empty())
+    if (nic.ip.empty() || !nic.gatewaydev.empty())
         return;
     if (auto done = unguard_port(vifname); !done)
         log_warning(describe(done.error()));
@@ -95,7 +122,8 @@ XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfi
         std::function<Outcome<Files>()> work =
             [launcher = launcher_, uuid = owner.uuid, copy = *disk]() -> Outcome<Files> {
             auto files = std::make_shared<std::vector<UniqueFd>>();
-            files->push_back(TRY(open_image(copy)));
+            if (!copy.target.empty() || !copy.cdrom)
+                files->push_back(TRY(open_image(copy)));
             files->push_back(TRY(launcher->journal(uuid, key_of(copy))));
             return files;
         };
@@ -108,7 +136,9 @@ XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfi
         request.device = disk->devid.value_or(0);
         request.read_only = disk->readonly;
         request.cdrom = disk->cdrom;
+        request.empty = disk->cdrom && disk->target.empty();
         request.discard = disk->discard;
+        request.sector_size = disk->sector_size;
         request.label = label.substr(0, backend::kMaxValueBytes);
         const rpc::LimitConfig limits = disk->limits;
         const backend::DeviceId id = request.device;

@@ -27,9 +27,7 @@ Outcome<UniqueFd> open_image(const rpc::DiskConfig& disk)
 {
     if (disk.target.empty())
         return Error{
-            Code::unsupported,
-            "disk " + disk.vdev + ": a drive without a medium is not supported yet",
-            "name an image file"};
+            Code::usage, "disk " + disk.vdev + ": only a CD drive may be empty", "name an image"};
     if (disk.format != "raw")
         return refuse(disk, Code::unsupported, "has format " + disk.format, "convert it to raw");
     // O_NONBLOCK: opening a FIFO must not hang before its type is known.

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <optional>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sstream>
 #include <sys/socket.h>
@@ -131,6 +132,33 @@ struct SpawnSetup {
     posix_spawnattr_t attributes;
 };
 
+// What this thread starts while it exists is the first process of a PID namespace of its own: it
+// sees nobody, and whatever it might leave behind ends with it. Other threads are not concerned.
+class PidNamespace {
+  public:
+    static Outcome<PidNamespace> make(bool wanted)
+    {
+        PidNamespace made;
+        if (!wanted)
+            return made;
+        made.ours_.reset(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+        if (!made.ours_ || ::unshare(CLONE_NEWPID) != 0)
+            return system_error("cannot make a PID namespace for a backend", errno);
+        return made;
+    }
+    PidNamespace(PidNamespace&&) = default;
+    PidNamespace& operator=(PidNamespace&&) = delete;
+    ~PidNamespace()
+    {
+        if (ours_)
+            ::setns(ours_.get(), CLONE_NEWPID);
+    }
+
+  private:
+    PidNamespace() = default;
+    UniqueFd ours_;
+};
+
 // Its own session, default signals, an empty environment, stdin closed to the world, 3 to 5 as
 // backends/common/process.hpp wants them.
 Outcome<pid_t>
@@ -234,6 +262,7 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         arguments.push_back("--uid=" + std::to_string(options_.own_users ? own : options_.uid));
         arguments.push_back("--gid=" + std::to_string(options_.own_users ? own : options_.gid));
     }
+    const PidNamespace own_processes = TRY(PidNamespace::make(options_.pid_namespaces));
     const pid_t pid =
         TRY(spawn(program(kind), std::move(arguments), {socket.get(), events.get(), grants.get()}));
     {

@@ -49,6 +49,7 @@ struct LauncherOptions {
     unsigned uid{}, gid{};               // what the process becomes; 0: it stays root
     bool own_users{true}; // unless it stays root: a number of its own for each process
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
+    bool pid_namespaces{false}; // each process the first of a PID namespace of its own; needs root
     bool scopes{true}; // move each process into a systemd scope of its own, when systemd runs
 };
 

@@ -56,6 +56,8 @@ Entries nic_backend(const rpc::NicConfig& nic, const std::string& vifname)
     };
     if (nic.mtu)
         entries.push_back({"mtu", number(*nic.mtu)});
+    if (!nic.gatewaydev.empty())
+        entries.push_back({"gatewaydev", nic.gatewaydev});
     return entries;
 }
 

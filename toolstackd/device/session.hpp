@@ -53,6 +53,7 @@ class Session : public std::enable_shared_from_this<Session> {
     const DeviceOwner& owner() const { return owner_; }
     // What the next process is told, too.
     void keep_limits(const rpc::LimitConfig& limits);
+    void keep_disk(const rpc::DiskConfig& disk) { config_ = disk; }
 
     const std::shared_ptr<Backend>& backend() const { return backend_; }
     const DeviceConfig& config() const { return config_; }

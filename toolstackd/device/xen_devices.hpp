@@ -56,6 +56,7 @@ class XenDevices final : public Devices {
     Answer<Unit>
     set_limits(const DeviceOwner& owner, DeviceKey device, const rpc::LimitConfig& limits) override;
     Answer<Unit> measure(const DeviceOwner& owner, DeviceKey device) override;
+    Answer<Unit> change_medium(const DeviceOwner& owner, rpc::DiskConfig disk) override;
     Answer<std::vector<rpc::DeviceStats>> stats(const DeviceOwner& owner) override;
     void on_notice(Notice notice) override { notice_ = std::move(notice); }
 

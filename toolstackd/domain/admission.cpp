@@ -44,6 +44,7 @@ constexpr std::array kVerbs{
     Verb{"block-detach", reads_as<rpc::DetachBody>, false, false},
     Verb{"block-limit", reads_as<rpc::LimitsBody>, false, false},
     Verb{"block-measure", reads_as<rpc::MeasureBody>, false, false},
+    Verb{"block-medium", reads_as<rpc::MediumBody>, false, false},
     Verb{"network-attach", reads_as<rpc::NicConfig>, false, false},
     Verb{"network-detach", reads_as<rpc::DetachBody>, false, false},
     Verb{"autostart", reads_as<rpc::AutostartConfig>, false, false},

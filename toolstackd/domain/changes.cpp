@@ -153,6 +153,7 @@ constexpr std::array kHandlers{
     Row{"scheduler", set_scheduler},
     Row{"block-limit", set_disk_limits},
     Row{"block-measure", measure_disk},
+    Row{"block-medium", change_medium},
 };
 
 } // namespace

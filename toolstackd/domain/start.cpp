@@ -101,6 +101,15 @@ serve(Context& ctx, Record& record, const Wiring& wiring, std::vector<DeviceConf
         if (!opened)
             co_return opened.error();
     }
+    if (const auto channels = record.domain.config.channels;
+        !channels.empty() && wiring.console_frame != 0) {
+        failpoint("channels.follow:before");
+        auto served =
+            co_await ctx.consoles.follow_channels(record.domain.uuid, record.domid(), channels);
+        failpoint("channels.follow:after");
+        if (!served)
+            co_return served.error();
+    }
     const DeviceOwner owner = record.owner();
     failpoint("devices.follow:before");
     auto followed = co_await ctx.devices.follow(owner, std::move(devices));

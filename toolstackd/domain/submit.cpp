@@ -204,7 +204,10 @@ Answer<CheckResult> check_create(Context& ctx, rpc::DomainConfig config)
     for (const rpc::DiskConfig& disk : domain.config.disks)
         result.steps.push_back("reserve disk " + disk.vdev + " " + disk.target);
     for (const rpc::NicConfig& nic : domain.config.nics)
-        result.steps.push_back("reserve mac " + nic.mac + " for bridge " + nic.bridge);
+        result.steps.push_back(
+            "reserve mac " + nic.mac + " for " +
+            (nic.gatewaydev.empty() ? "bridge " + nic.bridge : "routes beside " + nic.gatewaydev)
+        );
     for (const char* step :
          {"create the domain in Xen, paused",
           "load the kernel ",

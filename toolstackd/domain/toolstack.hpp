@@ -22,8 +22,8 @@ namespace zocalo::toolstack {
 // One change, as docs/api.md's routes describe it: the verb is the route's last word ("create",
 // "apply", "undefine", "start", "shutdown", "reboot", "destroy", "pause", "unpause", "rename",
 // "memory", "vcpus", "affinity", "scheduler", "block-attach", "block-detach", "block-limit",
-// "block-measure", "network-attach", "network-detach", "autostart", "adopt", "repair"), `args` its
-// body (for detach: {"device": "xvdb", "force": false}).
+// "block-measure", "block-medium", "network-attach", "network-detach", "autostart", "adopt",
+// "repair"), `args` its body (for detach: {"device": "xvdb", "force": false}).
 struct Request {
     std::string verb;
     std::string ref; // empty for create and repair

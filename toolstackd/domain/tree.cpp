@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/domain/tree.hpp"
 
+#include "toolstackd/console/channel_nodes.hpp"
+
 namespace zocalo::toolstack {
 namespace {
 
@@ -138,6 +140,9 @@ std::vector<StoreChange> domain_tree(
     auto changes = nodes.take();
     for (StoreChange& change : vcpu_nodes(domid, config.vcpus, config.maxvcpus))
         changes.push_back(std::move(change));
+    for (const rpc::ChannelConfig& channel : config.channels)
+        for (StoreChange& change : channel_nodes(domid, channel))
+            changes.push_back(std::move(change));
     return changes;
 }
 
@@ -151,6 +156,7 @@ std::vector<StoreChange> tree_removal(const rpc::Uuid& uuid, DomId domid)
     Nodes nodes(domid);
     nodes.remove(vm_path(uuid));
     nodes.remove("/libxl/" + number(domid.value));
+    nodes.remove(channel_backends(domid));
     nodes.remove(domain_path(domid));
     return nodes.take();
 }
@@ -165,6 +171,7 @@ kept_nodes(const rpc::Uuid& uuid, const rpc::Uuid& kept, DomId domid, const std:
     nodes.write(vm_path(kept) + "/name", name);
     nodes.remove(domain_path(domid) + "/device");
     nodes.remove(domain_path(domid) + "/console");
+    nodes.remove(channel_backends(domid));
     nodes.write(domain_path(domid) + "/vm", vm_path(kept));
     nodes.write(domain_path(domid) + "/name", name);
     return nodes.take();

@@ -105,6 +105,8 @@ add_devices(Context& ctx, rpc::DomainDetail& detail, const LiveDomain& live)
             detail.disks = std::move(disks).value();
         if (auto nics = co_await ctx.devices.nics(owner))
             detail.nics = std::move(nics).value();
+        if (auto channels = co_await ctx.consoles.channels(owner.uuid))
+            detail.channels = std::move(channels).value();
         co_return;
     }
     if (auto disks = co_await disks_in_store(ctx.store, live.domid))

@@ -174,6 +174,11 @@ void add_actions(std::vector<Route>& table)
         "block-measure",
         "Tell the guest the image's size when it is another one."
     ));
+    add(change_device<rpc::MediumTarget>(
+        "/v1/domains/{ref}/disks/{device}/medium",
+        "block-medium",
+        "Put another medium into a CD drive; an empty target takes it out."
+    ));
     add(change<rpc::NicConfig>(
         post, "/v1/domains/{ref}/nics", "network-attach", "Attach a network interface."
     ));

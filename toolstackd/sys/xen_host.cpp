@@ -8,9 +8,12 @@ extern "C" { // Xen's library headers have no guard for C++
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <sys/utsname.h>
 
 namespace zocalo::toolstack {
@@ -84,6 +87,7 @@ void add_machine(rpc::HostView& view)
         return;
     view.hostname = words(name.nodename);
     view.kernel = words(name.release);
+    view.kernel_version = words(name.version);
     view.machine = words(name.machine);
 }
 
@@ -100,6 +104,8 @@ void add_version(xc_interface* xc, rpc::HostView& view)
     xen_compile_info_t compiled{};
     if (xc_version(xc, XENVER_compile_info, &compiled) >= 0) {
         view.compiler = words(compiled.compiler);
+        view.compiled_by = words(compiled.compile_by);
+        view.compile_domain = words(compiled.compile_domain);
         view.compile_date = words(compiled.compile_date);
     }
     xen_capabilities_info_t capabilities{};
@@ -131,6 +137,21 @@ void add_build_id(xc_interface* xc, rpc::HostView& view)
         view.build_id += hex(buffer[sizeof(xen_build_id_t) + i], 2);
 }
 
+// pCPUs that belong to no cpupool, and what sharing pages spares: zero where Xen does not tell.
+void add_pools_and_sharing(xc_interface* xc, rpc::HostView& view)
+{
+    const std::unique_ptr<std::uint8_t, decltype(&std::free)> map{
+        xc_cpupool_freeinfo(xc), &std::free};
+    const int bytes = xc_get_cpumap_size(xc);
+    for (int i = 0; map != nullptr && i < bytes; ++i)
+        view.free_cpus += static_cast<std::uint32_t>(std::popcount(map.get()[i]));
+    const auto kib = [](long pages) {
+        return pages > 0 ? static_cast<std::uint64_t>(pages) * (kPageSize / 1024) : 0;
+    };
+    view.sharing_freed_kib = kib(xc_sharing_freed_pages(xc));
+    view.sharing_used_kib = kib(xc_sharing_used_frames(xc));
+}
+
 } // namespace
 
 Outcome<rpc::HostView> XenCalls::host()
@@ -145,6 +166,7 @@ Outcome<rpc::HostView> XenCalls::host()
     view.cores_per_socket = info.cores_per_socket;
     view.threads_per_core = info.threads_per_core;
     view.cpu_mhz = info.cpu_khz / 1000;
+    view.cpu_khz = info.cpu_khz;
     for (const std::uint32_t word : info.hw_cap)
         view.hw_caps += (view.hw_caps.empty() ? "" : ":") + hex(word, 8);
     view.virt_caps = virtual_capabilities(info.capabilities);
@@ -158,6 +180,7 @@ Outcome<rpc::HostView> XenCalls::host()
     add_machine(view);
     add_version(xc_, view);
     add_build_id(xc_, view);
+    add_pools_and_sharing(xc_, view);
     return view;
 }
 

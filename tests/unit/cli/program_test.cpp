@@ -281,6 +281,17 @@ TEST(Program, NamesCannotEscapeTheirPlaceInThePath)
     ));
 }
 
+TEST(Program, AMediumIsPutInAndTakenOut)
+{
+    FakeDaemon daemon{[](const std::string&) { return op_answer("done"); }};
+    run({"zl", "cd-insert", "web", "xvdc", "/x.iso"}, daemon.socket_path());
+    run({"zl", "cd-eject", "web", "xvdc"}, daemon.socket_path());
+    const auto requests = daemon.requests();
+    EXPECT_TRUE(requests.at(0).starts_with("POST /v1/domains/web/disks/xvdc/medium?wait=2 "));
+    EXPECT_TRUE(requests.at(0).ends_with(R"({"target":"/x.iso"})"));
+    EXPECT_TRUE(requests.at(1).ends_with(R"({"target":""})"));
+}
+
 TEST(Program, ControlCharactersNeverReachTheTerminal)
 {
     FakeDaemon daemon{[](const std::string&) {

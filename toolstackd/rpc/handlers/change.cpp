@@ -51,8 +51,11 @@ Answer<Reply> change_device(Services& services, Call call)
 {
     boost::json::object args;
     args["device"] = call.params.at("device");
-    if (call.route->takes.schema != nullptr && std::string_view(call.route->verb) == "block-limit")
+    const std::string_view verb = call.route->verb;
+    if (verb == "block-limit")
         args["limits"] = std::move(call.body);
+    else if (verb == "block-medium" && call.body.contains("target"))
+        args["target"] = call.body.at("target");
     co_return co_await submit(services, std::move(call), std::move(args));
 }
 

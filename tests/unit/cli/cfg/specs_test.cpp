@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/cfg/channel_spec.hpp"
 #include "cli/cfg/cpu_list.hpp"
 #include "cli/cfg/disk_spec.hpp"
 #include "cli/cfg/nearest.hpp"
@@ -130,6 +131,31 @@ TEST(VifSpec, ReadsEachArgument)
     EXPECT_EQ(nic->vlan, "10p/20");
     EXPECT_FALSE(nic->trusted);
     EXPECT_EQ(warnings.size(), 2U); // accel, netdev
+}
+
+TEST(VifSpec, FlagsOfTheBridgesPortAreOurs)
+{
+    std::vector<std::string> warnings;
+    const std::string text = "isolated,no-learning, no-flood";
+    const auto nic = parse_vif_spec({&text, 1}, warnings);
+    ASSERT_TRUE(nic) << describe(nic.error());
+    EXPECT_TRUE(nic->isolated);
+    EXPECT_FALSE(nic->learning);
+    EXPECT_FALSE(nic->flood);
+    const rpc::NicConfig plain;
+    EXPECT_TRUE(!plain.isolated && plain.learning && plain.flood);
+}
+
+TEST(ChannelSpec, ReadsEachArgumentAndRefusesOthers)
+{
+    const auto channel = parse_channel_spec("connection=socket, path=/a/b ,name=org.x");
+    ASSERT_TRUE(channel) << describe(channel.error());
+    EXPECT_EQ(channel->connection, "socket");
+    EXPECT_EQ(channel->path, "/a/b");
+    EXPECT_EQ(channel->name, "org.x");
+    for (const char* text : {"socket", "kind=tcp", "name"})
+        EXPECT_FALSE(parse_channel_spec(text)) << text;
+    EXPECT_FALSE(parse_channel_spec("name=" + std::string(2000, 'x')));
 }
 
 TEST(VifSpec, AnUnknownArgumentIsAnError)

@@ -83,5 +83,47 @@ TEST(Resolve, RefusesWhatCannotWork)
     EXPECT_TRUE(refused([](auto& c) { c.cmdline = std::string(2000, 'x'); }));
 }
 
+TEST(Resolve, ChannelsGetNumbersFromOneAndAreChecked)
+{
+    const ChannelConfig socket{.name = "agent", .connection = "socket", .path = "/run/agent.sock"};
+    const ChannelConfig pty{.name = "log", .connection = "pty", .path = {}};
+    DomainConfig config = small();
+    config.channels = {socket, pty};
+    config.channels[0].devid = 2;
+    const auto out = resolve(config);
+    ASSERT_TRUE(out) << describe(out.error());
+    EXPECT_EQ(out->channels[0].devid, 2U);
+    EXPECT_EQ(out->channels[1].devid, 1U);
+    const auto refused = [&](auto change) {
+        DomainConfig wrong = small();
+        wrong.channels = {socket, pty};
+        change(wrong.channels);
+        return !resolve(wrong);
+    };
+    EXPECT_TRUE(refused([](auto& c) { c[0].name.clear(); }));
+    EXPECT_TRUE(refused([](auto& c) { c[0].connection = "tcp"; }));
+    EXPECT_TRUE(refused([](auto& c) { c[0].path = "agent.sock"; }));
+    EXPECT_TRUE(refused([](auto& c) { c[0].path = "/" + std::string(107, 'x'); }));
+    EXPECT_TRUE(refused([](auto& c) { c[1].path = "/dev/pts/1"; }));
+    EXPECT_TRUE(refused([](auto& c) { c[1].name = "agent"; }));
+    EXPECT_TRUE(refused([](auto& c) { c[1].devid = 10; }));
+    EXPECT_TRUE(refused([](auto& c) { c[0].devid = c[1].devid = 3; }));
+    EXPECT_TRUE(refused([](auto& c) { c[1].backend = "storage"; }));
+    EXPECT_TRUE(refused([&](auto& c) { c.assign(10, pty); }));
+}
+
+TEST(Resolve, AGroupOfDisksHasOneLimit)
+{
+    DomainConfig config = small();
+    config.disks = {
+        {.target = "/a", .vdev = "xvda", .limits = {.bytes_per_second = 1, .group = "g"}},
+        {.target = "/b", .vdev = "xvdb", .limits = {.bytes_per_second = 1, .group = "g"}}};
+    EXPECT_TRUE(resolve(config));
+    config.disks[1].limits.bytes_per_second = 2;
+    EXPECT_FALSE(resolve(config));
+    config.disks[1].limits.group = std::string(49, 'g');
+    EXPECT_FALSE(resolve(config));
+}
+
 } // namespace
 } // namespace zocalo::rpc

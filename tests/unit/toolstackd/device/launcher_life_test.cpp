@@ -109,6 +109,31 @@ TEST_F(LauncherLifeTest, TheNextDaemonEndsWhatAnEarlierOneStarted)
     EXPECT_TRUE(processes(next).empty());
 }
 
+TEST_F(LauncherLifeTest, AProcessMayBeTheFirstOfAPidNamespaceOfItsOwn)
+{
+    const auto space_of = [](const std::string& process) {
+        std::error_code failure;
+        return fs::read_symlink("/proc/" + process + "/ns/pid", failure).string();
+    };
+    LauncherOptions isolated = options();
+    isolated.pid_namespaces = true;
+    ProcessLauncher launcher{isolated};
+    const auto started = launcher.start(uuid, DeviceKind::disk, DomId{7});
+    if (!started && ::geteuid() != 0)
+        GTEST_SKIP() << "only root makes PID namespaces";
+    ASSERT_TRUE(started) << describe(started.error());
+    const pid_t pid = expect_one(launcher, DeviceKind::disk);
+    const std::string theirs = space_of(std::to_string(pid));
+    EXPECT_FALSE(theirs.empty());
+    EXPECT_NE(theirs, space_of("self"));
+    ASSERT_TRUE(launcher.end(uuid, DeviceKind::disk, milliseconds{0}));
+    EXPECT_TRUE(processes(launcher).empty());
+    // What is started afterwards is where it always was.
+    ProcessLauncher plain{options()};
+    ASSERT_TRUE(plain.start(uuid, DeviceKind::disk, DomId{7}));
+    EXPECT_EQ(space_of(std::to_string(expect_one(plain, DeviceKind::disk))), space_of("self"));
+}
+
 TEST_F(LauncherLifeTest, WhatDiedByItselfIsForgotten)
 {
     ProcessLauncher launcher{options()};

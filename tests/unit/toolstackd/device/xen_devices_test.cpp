@@ -380,9 +380,9 @@ TEST_F(XenDevicesTest, RefusesImagesThatAreNone)
         disk.target = target;
         EXPECT_FALSE(get(devices->prepare(owner, {disk}))) << target;
     }
-    disk.target = image;
-    disk.format = "qcow2";
+    disk.target = image, disk.format = "qcow2";
     EXPECT_EQ(get(devices->prepare(owner, {disk})).error().code, Code::unsupported);
+    EXPECT_TRUE(get(devices->prepare(owner, {rpc::DiskConfig{.vdev = "xvdd", .cdrom = true}})));
 }
 
 TEST_F(XenDevicesTest, SurveysDomainsWithNodesOfOurs)

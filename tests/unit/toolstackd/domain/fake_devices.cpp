@@ -182,6 +182,17 @@ class FakeDevices final : public Devices {
             co_return Error{Code::not_found, "the domain has no such device", {}};
         co_return Unit{};
     }
+    Answer<Unit> change_medium(const DeviceOwner& owner, rpc::DiskConfig disk) override
+    {
+        co_await world_.pass_time();
+        auto& known = world_.processes[owner.uuid].devices;
+        const auto found = known.find(key_of(disk));
+        if (found == known.end())
+            co_return Error{Code::not_found, "the domain has no such device", {}};
+        check_exclusive(owner.uuid, disk);
+        found->second = disk;
+        co_return Unit{};
+    }
     Answer<std::vector<rpc::DeviceStats>> stats(const DeviceOwner&) override
     {
         co_return std::vector<rpc::DeviceStats>{};

@@ -173,6 +173,14 @@ class FakeConsoles final : public Consoles {
         world_.consoles.insert(uuid);
         co_return Unit{};
     }
+    Answer<Unit> follow_channels(const rpc::Uuid&, DomId, std::vector<rpc::ChannelConfig>) override
+    {
+        co_return Unit{};
+    }
+    Answer<std::vector<rpc::ChannelView>> channels(rpc::Uuid) override
+    {
+        co_return std::vector<rpc::ChannelView>{};
+    }
     void close(const rpc::Uuid& uuid, const std::string&) override { world_.consoles.erase(uuid); }
     void forget(const rpc::Uuid&) override {}
     Answer<std::string> history(rpc::Uuid, std::size_t) override { co_return std::string{}; }

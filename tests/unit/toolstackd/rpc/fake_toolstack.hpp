@@ -185,6 +185,14 @@ class FakeConsoles : public Consoles {
     {
         co_return Unit{};
     }
+    Answer<Unit> follow_channels(const rpc::Uuid&, DomId, std::vector<rpc::ChannelConfig>) override
+    {
+        co_return Unit{};
+    }
+    Answer<std::vector<rpc::ChannelView>> channels(rpc::Uuid) override
+    {
+        co_return std::vector<rpc::ChannelView>{};
+    }
     void close(const rpc::Uuid&, const std::string&) override {}
     void forget(const rpc::Uuid&) override {}
     Answer<std::string> history(rpc::Uuid, std::size_t bytes) override

@@ -125,6 +125,13 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"device":"xvdb"})"},
         ChangeRow{
             "POST",
+            "/v1/domains/web/disks/xvdd/medium",
+            R"({"target":"/x.iso"})",
+            "block-medium",
+            "web",
+            R"({"device":"xvdd","target":"/x.iso"})"},
+        ChangeRow{
+            "POST",
             "/v1/domains/web/nics",
             R"({"bridge":"br0"})",
             "network-attach",

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Channels, CD drives, limits of groups, ports of bridges and routed cards of a guest that zl made."""
+import pytest
+from toolstack import WORK, Guest, until
+
+pytestmark = pytest.mark.unproven
+# Says to the socket what it reads from stdin, and prints what comes back in two seconds.
+TALK = """import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode()); s.settimeout(20)
+got = b""
+while not got.endswith(b"\\n"):
+    got += s.recv(4096)
+print(got.decode(), end="")
+"""
+
+
+@pytest.fixture
+def make(zl):
+    made = []
+
+    def one(name, kind, **keys) -> Guest:
+        made.append(Guest(zl, name, kind, **keys))
+        return made[-1]
+
+    yield one
+    for guest in made:
+        guest.remove()
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_a_channel_is_a_socket_here_and_a_console_there(zl, xl, dom0, make, kind):
+    path = f"{WORK}/agent.sock"
+    guest = make("talker", kind, channel=[f"name=org.example.agent,connection=socket,path={path}",
+                                          "name=log,connection=pty"]).create()
+    shell = guest.attach()
+    rows = {row["name"]: row for row in zl.json("channel-list", "talker")}
+    assert rows["org.example.agent"]["frontend_state"] == rows["log"]["frontend_state"] == "connected"
+    theirs = dom0.must(["xl", "channel-list", "talker"]).splitlines()[1:]
+    assert [line.split()[5] for line in theirs] == ["socket", "pty"]
+    assert xl.node(guest.path("device/console/1/name")) == "org.example.agent"
+    dom0.put(f"{WORK}/talk.py", TALK)
+    shell.must("stty raw -echo < /dev/hvc1; (read line < /dev/hvc1; echo \"heard $line\" > /dev/hvc1) & sleep 1")
+    assert dom0.must(["python3", f"{WORK}/talk.py", path, "hello\n"]).strip() == "heard hello"
+    dom0.must("systemctl restart toolstackd")  # the ring is taken up again
+    shell = guest.attach()
+    shell.must("(read line < /dev/hvc1; echo \"again $line\" > /dev/hvc1) & sleep 1")
+    assert dom0.must(["python3", f"{WORK}/talk.py", path, "hello\n"]).strip() == "again hello"
+    reader = dom0.start(f"head -n 1 {zl.json('channel-list', 'talker')[1]['path']}")
+    shell.must("stty raw -echo < /dev/hvc2; echo to-the-terminal > /dev/hvc2")
+    assert reader.collect(60)[1].decode().strip() == "to-the-terminal"
+    guest.remove()
+    assert dom0.run(["test", "-e", path])[0] == 1
+
+
+def test_two_disks_share_one_limit(zl, dom0, make):
+    for name in ("one", "two"):
+        dom0.must(f"truncate -s 16M {WORK}/{name}.img")
+    disks = [f"format=raw,vdev={vdev},access=rw,target={WORK}/{name}.img"
+             for vdev, name in (("xvda", "one"), ("xvdb", "two"))]
+    guest = make("shares", "pv", disk=disks).create()
+    shell = guest.attach()
+    zl("block-limit", "--group", "both", "--bytes", 1 << 20, "--bytes-burst", 65536, "shares", "xvda")
+    zl("block-limit", "--group", "both", "shares", "xvdb")
+    limits = [disk["limits"] for disk in zl.detail("shares")["config"]["disks"]]
+    assert limits[0] == limits[1] and limits[0]["group"] == "both"
+    shell.must("echo 3 > /proc/sys/vm/drop_caches; cut -d ' ' -f 1 /proc/uptime > /tmp/t;"
+               " for disk in xvda xvdb; do dd if=/dev/$disk of=/dev/null bs=64k count=32 2>/dev/null & done; wait")
+    start, end = map(float, shell.must("cat /tmp/t; cut -d ' ' -f 1 /proc/uptime").split())
+    assert end - start > 3  # 4 MiB at 1 MiB a second; apart they would take half of that
+    guest.remove()
+    dom0.must(f"rm {WORK}/one.img {WORK}/two.img")
+
+
+def test_a_cd_drive_takes_one_medium_after_another(zl, xl, dom0, make):
+    for name, size in (("a", 4), ("b", 6)):
+        dom0.must(f"head -c {size}M /dev/urandom > {WORK}/{name}.iso")
+    guest = make("reads", "pv", disk=["vdev=xvdd,devtype=cdrom"]).create()
+    shell = guest.attach()
+
+    def sees(mib: int):
+        until(lambda: shell.must("blockdev --getsize64 /dev/xvdd").strip() == str(mib << 20), f"a medium of {mib} MiB")
+
+    sees(0)
+    for name, size in (("a", 4), ("b", 6)):
+        zl("cd-insert", "reads", "xvdd", f"{WORK}/{name}.iso")
+        sees(size)
+        want = dom0.must(f"sha256sum < {WORK}/{name}.iso").split()[0]
+        assert shell.must("sha256sum < /dev/xvdd").split()[0] == want
+        backend = next(row["backend"] for row in xl.disks("reads"))
+        assert xl.node(f"{backend}/params") == f"{WORK}/{name}.iso"
+    zl("cd-eject", "reads", "xvdd")
+    sees(0)
+    guest.remove()
+    dom0.must(f"rm {WORK}/a.iso {WORK}/b.iso")
+
+
+def test_a_port_has_the_flags_of_its_card(dom0, make):
+    guest = make("alone", "pv", vif=["bridge=xenbr0,isolated,no-learning,no-flood"]).create()
+    port = f"/sys/class/net/vif{guest.domid}.0/brport"
+    flags = dom0.must(f"cat {port}/isolated {port}/learning {port}/unicast_flood").split()
+    assert flags == ["1", "0", "0"]
+
+
+def test_a_routed_card_reaches_the_host_by_its_gateway(dom0, make):
+    dom0.must("ip link add wan0 type dummy && ip address add 192.0.2.1/24 dev wan0 && ip link set wan0 up")
+    try:
+        guest = make("routed", "pv", vif=["gatewaydev=wan0,ip=198.51.100.7"]).create()
+        shell = guest.attach()
+        assert f"198.51.100.7 dev vif{guest.domid}.0" in dom0.must("ip route show")
+        shell.must("ip address add 198.51.100.7/32 dev eth0; ip link set eth0 up;"
+                   " ip route add 192.0.2.1 dev eth0; ip route add default via 192.0.2.1")
+        shell.must("ping -c 2 -W 10 192.0.2.1")
+        guest.remove()
+        assert "198.51.100.7" not in dom0.must("ip route show")
+    finally:
+        dom0.must("ip link delete wan0")
