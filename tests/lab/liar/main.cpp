@@ -56,6 +56,9 @@ class Store {
             die("write " + path);
     }
 
+    // What is not there is no error.
+    void remove(const std::string& path) { ask(XS_RM, path + '\0'); }
+
   private:
     // One request and its answer; an error's name is the answer.
     std::string ask(unsigned type, const std::string& payload)
@@ -155,6 +158,7 @@ class Liar {
 
     int tell()
     {
+        forget_the_driver();
         set_state(XenbusStateInitialising);
         if (await([this] { return state() == XenbusStateInitWait; }); disk_)
             offer_disk();
@@ -175,6 +179,20 @@ class Liar {
     }
 
   private:
+    // The kernel's driver offered several queues, and what it wrote down for them outlives it.
+    void forget_the_driver()
+    {
+        for (const char* name :
+             {"multi-queue-num-queues",
+              "queue-0",
+              "queue-1",
+              "ring-page-order",
+              "feature-persistent",
+              "event-channel-tx",
+              "event-channel-rx"})
+            store_.remove(front_ + "/" + name);
+    }
+
     int state() { return std::atoi(store_.read(back_ + "/state").c_str()); }
     void set_state(int state) { store_.write(front_ + "/state", std::to_string(state)); }
     void write(const char* key, unsigned value)
