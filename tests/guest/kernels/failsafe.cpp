@@ -39,13 +39,14 @@ void bind_timer()
     };
 }
 
-// Long enough for others to use the processor.
+// Long enough for others to use the processor. Events are masked until the block lets them in: one
+// that came before it would leave it without an end.
 void sleep()
 {
     vcpu_runstate_info state{};
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, &state);
-    vcpu_set_singleshot_timer timer{
-        state.time[0] + state.time[1] + state.time[2] + state.time[3] + kSleep, 0};
+    vcpu_area().evtchn_upcall_mask = 1;
+    vcpu_set_singleshot_timer timer{state.state_entry_time + kSleep, 0};
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, &timer);
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_block);
 }
