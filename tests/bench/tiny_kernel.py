@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The smallest kernel that both toolstacks take: one page that waits for ever without using the processor, or crashes.
+"""The smallest PV kernel that both toolstacks take: one page that waits for ever without using the processor.
 
 What is left of creating such a guest is the toolstack's own work, not the copying of a kernel.
 Sources: the ELF-64 object file format; xen/include/public/elfnote.h; sched.h (SCHEDOP_poll).
@@ -12,10 +12,7 @@ PAGE = 4096
 CODE_AT = 0x400
 POLL_AT = 0x500  # struct sched_poll, all zeros: no ports, no time-out
 
-REASON_AT = 0x520  # struct sched_shutdown; the other is 24 bytes long
-
-SCHED_OP, SCHEDOP_SHUTDOWN, SCHEDOP_POLL, SHUTDOWN_CRASH = 29, 2, 3, 3
-PHYS32_ENTRY = 18
+SCHED_OP, SCHEDOP_POLL = 29, 3
 ENTRY, VIRT_BASE, PADDR_OFFSET, XEN_VERSION, GUEST_OS, LOADER, PAE_MODE = 1, 3, 4, 5, 6, 8, 9
 
 
@@ -31,13 +28,6 @@ def code() -> bytes:
     return body + b"\xeb" + struct.pack("<b", -len(body) - 2)
 
 
-# mov eax, sched_op; mov edi, shutdown; mov rsi, reason; syscall
-CRASH = (b"\xb8" + struct.pack("<I", SCHED_OP) + b"\xbf" + struct.pack("<I", SCHEDOP_SHUTDOWN)
-         + b"\x48\xbe" + struct.pack("<Q", BASE + AT + REASON_AT) + b"\x0f\x05")
-# The same as PVH guests begin, in 32 bits without paging; vmmcall is how AMD's processors call the hypervisor.
-CRASH_PVH = (b"\xb8" + struct.pack("<I", SCHED_OP) + b"\xbb" + struct.pack("<I", SCHEDOP_SHUTDOWN)
-             + b"\xb9" + struct.pack("<I", AT + REASON_AT) + b"\x0f\x01\xd9")
-
 # Uses all the processor it is given: nop, many times, and jmp to the first. One instruction that jumps to itself does
 # as well, but an emulator is slow at it: each is a block of its own.
 NOPS = 240
@@ -48,7 +38,7 @@ def image(does: bytes | None = None) -> bytes:
     """The kernel's file; `does` is what it executes, if not waiting."""
     notes = b"".join((note(ENTRY, BASE + AT + CODE_AT), note(VIRT_BASE, BASE), note(PADDR_OFFSET, 0),
                       note(XEN_VERSION, "xen-3.0"), note(GUEST_OS, "waiter"), note(LOADER, "generic"),
-                      note(PAE_MODE, "yes"), note(PHYS32_ENTRY, AT + CODE_AT)))
+                      note(PAE_MODE, "yes")))
     headers = 64 + 2 * 56
     elf = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack(
         "<HHIQQQIHHHHHH", 2, 62, 1, BASE + AT + CODE_AT, 64, 0, 0, 64, 56, 2, 0, 0, 0)
@@ -56,5 +46,4 @@ def image(does: bytes | None = None) -> bytes:
     told = struct.pack("<IIQQQQQQ", 4, 4, headers, BASE + AT + headers, AT + headers, len(notes), len(notes), 4)
     page = elf + load + told + notes
     page += bytes(CODE_AT - len(page)) + (does or code())
-    page += bytes(REASON_AT - len(page)) + struct.pack("<I", SHUTDOWN_CRASH)
     return page + bytes(PAGE - len(page))
