@@ -67,6 +67,7 @@ class Demo:
         self.guest = GuestShell(self.machine, ["zl", "console", "demo"], echo=show)
         self.guest.expect(r"root@\S+#", BOOT_LIMIT_S)
         say("")
+        self.guest.must("dmesg -n 1")  # what its kernel says would stand between what commands say
         return "kernel " + self.guest.must("uname -r").strip()
 
     def disk(self):
@@ -187,14 +188,11 @@ def main() -> int:
     parser.add_argument("--type", choices=["pv", "pvh"], default="pv", help="the guest's type (default pv)")
     parser.add_argument("--memory", type=int, default=1536, help="MiB of the whole machine")
     parser.add_argument("--shell", action="store_true", help="at the end, a root shell in dom0 instead of power-off")
-    parser.add_argument("--cpus", type=int, help="of the machine (default: 2 on Xen, 1 on our own)")
+    parser.add_argument("--cpus", type=int, default=2, help="of the machine (default 2)")
     args = parser.parse_args()
     args.no_deb, args.deb = False, None
     try:
-        # On a busy host our hypervisor is slow with two emulated processors (hypervisor-core/README.md); the demo has
-        # been seen to pass on it with one.
-        cpus = args.cpus or (1 if args.hypervisor == "core" else 2)
-        options = qemu.Options(hypervisor=args.hypervisor, cpus=cpus, memory_mib=args.memory)
+        options = qemu.Options(hypervisor=args.hypervisor, cpus=args.cpus, memory_mib=args.memory)
         qemu.check(options)
         deb = cli.find_deb(args)
         cli.build_images(deb)

@@ -69,7 +69,7 @@ def deb() -> Path | None:
 
 @pytest.fixture(scope="module")
 def dom0(hypervisor, deb):
-    machine = lab.boot(hypervisor, deb=deb, cpus=1 if hypervisor == "core" else 2)  # as lab/demo.py says why
+    machine = lab.boot(hypervisor, deb=deb)
     yield machine
     machine.close()
 
