@@ -175,9 +175,10 @@ def size(dom0, path: str) -> int:
 
 
 def test_cards_come_and_go_beside_traffic(dom0, guest):
-    guest.must(f"{{ ping -i 0.2 {HOST} > /tmp/pings 2>&1 & }}; sleep 1")
+    guest.must(f"{{ ping -c 100 -i 0.2 {HOST} > /tmp/pings 2>&1 & }}; sleep 1")
     for _ in range(10):
         plug(guest, "bridge=xenbr0")
         unplug(guest)
-    guest.must("busybox killall -INT ping; sleep 1; grep ' 0% packet loss' /tmp/pings")
+    until(lambda: guest.must("grep transmitted /tmp/pings; true"), "the last echo")
+    guest.must("grep ' 0% packet loss' /tmp/pings")
     assert guest.must("ls /sys/class/net | grep -c eth") == "1"
