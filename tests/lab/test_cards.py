@@ -153,10 +153,12 @@ def test_a_card_is_in_the_vlans_that_were_asked_for(dom0, guest):
 def test_a_connection_goes_on_over_killed_backends(dom0, guest):
     """TCP says again what was lost with the process: what arrives is what was sent."""
     failures = len(guest.events(LOST))
-    guest.must("head -c 8388608 /dev/urandom > /tmp/out")
-    sent = guest.must("sha256sum < /tmp/out").split()[0]
+    # Slow enough to last longer than three replacements.
+    guest.must("head -c 262144 /dev/urandom > /tmp/out")
+    piece = "for i in $(seq 200); do cat /tmp/out; {pause} done"
+    sent = guest.must(f"{{ {piece.format(pause='')}; }} | sha256sum").split()[0]
     listener = dom0.start("busybox nc -l -p 5001 | tee /tmp/arrived | sha256sum")
-    guest.must(f"{{ for i in $(seq 50); do nc {HOST} 5001 < /tmp/out && break; sleep 0.2; done > /dev/null 2>&1 & }}")
+    guest.must("{ sleep 1; " + piece.format(pause="sleep 0.3;") + f" | nc {HOST} 5001 > /dev/null 2>&1 & }}")
     arrived = 0
     for _ in range(3):
         until(lambda: size(dom0, "/tmp/arrived") > arrived, "data moves")
@@ -164,7 +166,7 @@ def test_a_connection_goes_on_over_killed_backends(dom0, guest):
         dom0.must(f"kill -9 {pid}")
         new_backend(dom0, guest, "net", pid)
         arrived = size(dom0, "/tmp/arrived")
-    assert listener.collect(300)[1].decode().split()[0] == sent
+    assert listener.collect(600)[1].decode().split()[0] == sent
     assert guest.state("znet", 0) == "4"
     assert len(guest.events(LOST)) == failures
     until(lambda: len(guest.events("device.resumed")) >= 3, "three processes took over")
