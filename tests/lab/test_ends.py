@@ -115,6 +115,7 @@ def test_a_destroy_ends_a_dump_that_would_take_long(zl, xl, dom0, make):
         dom0.must("cp /run/slow/toml /etc/zocalo/toolstackd.toml && rm -r /run/slow && systemctl restart toolstackd")
 
 
+@pytest.mark.unproven
 def test_a_database_that_is_not_the_one_in_use_is_not_acted_on(zl, xl, dom0, make):
     guest = make("trusted", "pv")
     guest.create("-p")
