@@ -155,10 +155,11 @@ def test_a_connection_goes_on_over_killed_backends(dom0, guest):
     failures = len(guest.events(LOST))
     # Slow enough to last longer than three replacements.
     guest.must("head -c 262144 /dev/urandom > /tmp/out")
-    piece = "for i in $(seq 200); do cat /tmp/out; {pause} done"
+    piece = "for i in $(seq 200); do cat /tmp/out || break; {pause} done"
     sent = guest.must(f"{{ {piece.format(pause='')}; }} | sha256sum").split()[0]
     listener = dom0.start("busybox nc -l -p 5001 | tee /tmp/arrived | sha256sum")
-    guest.must("{ sleep 1; " + piece.format(pause="sleep 0.3;") + f" | nc {HOST} 5001 > /dev/null 2>&1 & }}")
+    send = f"{{ {piece.format(pause='sleep 0.3;')}; }} | nc {HOST} 5001"
+    guest.must(f"{{ for n in $(seq 50); do {send} && break; sleep 0.2; done > /dev/null 2>&1 & }}")
     arrived = 0
     for _ in range(3):
         until(lambda: size(dom0, "/tmp/arrived") > arrived, "data moves")
