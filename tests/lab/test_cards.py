@@ -9,8 +9,6 @@ from mini_guest import make_bridge, mini_guest, program_disk
 from test_backends import LOST, new_backend
 from toolstack import until
 
-pytestmark = pytest.mark.unproven
-
 MINE, OTHER, ALL = "00:16:3e:5a:00:02", "00:16:3e:5a:00:99", "ff:ff:ff:ff:ff:ff"
 IPV4, IPV6, LINK_LOCAL, ROUTER = "10.9.1.2", "fd00:9:1::2", "fe80::216:3eff:fe5a:2", "fe80::1"
 HOST = "10.9.0.1"
@@ -150,6 +148,7 @@ def test_a_card_is_in_the_vlans_that_were_asked_for(dom0, guest):
     dom0.must("ip link delete vlanbr")
 
 
+@pytest.mark.unproven
 def test_a_connection_goes_on_over_killed_backends(dom0, guest):
     """TCP says again what was lost with the process: what arrives is what was sent."""
     failures = len(guest.events(LOST))

@@ -38,7 +38,6 @@ def test_a_domain_answers_to_its_name_domid_uuid_and_a_unique_prefix(guest, zl):
     assert "nosuch" in zl.fails(3, "pause", "nosuch")
 
 
-@pytest.mark.unproven
 def test_called_as_xl_the_tables_are_those_of_xl(guest, zl, dom0):
     dom0.must(f"mkdir -p {WORK}/as-xl && ln -sf /usr/bin/zl {WORK}/as-xl/xl")
     # Times, states and the processors in use change between two looks; columns do not.
@@ -62,7 +61,6 @@ def test_pause_stops_the_guest_and_unpause_lets_it_go_on(guest, zl, xl):
     assert guest.shell.must("echo alive").strip() == "alive"
 
 
-@pytest.mark.unproven
 def test_wait_ends_when_the_domain_gets_there(guest, zl, dom0):
     waiting = dom0.start(["zl", "wait", "--for", "paused", "--timeout", "60", guest.name])
     zl("pause", guest.name)
