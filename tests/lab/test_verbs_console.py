@@ -6,8 +6,6 @@ from toolstack import until
 from lab.errors import LabError
 from lab.guest_shell import GuestShell
 
-pytestmark = pytest.mark.unproven
-
 
 @pytest.fixture
 def attach(guest, dom0):

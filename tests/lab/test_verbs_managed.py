@@ -3,8 +3,6 @@
 import pytest
 from toolstack import BOOT_LIMIT_S, Guest, until
 
-pytestmark = pytest.mark.unproven
-
 
 @pytest.fixture
 def defined(zl):
