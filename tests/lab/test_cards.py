@@ -148,7 +148,6 @@ def test_a_card_is_in_the_vlans_that_were_asked_for(dom0, guest):
     dom0.must("ip link delete vlanbr")
 
 
-@pytest.mark.unproven
 def test_a_connection_goes_on_over_killed_backends(dom0, guest):
     """TCP says again what was lost with the process: what arrives is what was sent."""
     failures = len(guest.events(LOST))
