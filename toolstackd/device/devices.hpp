@@ -88,8 +88,9 @@ class Devices {
     // Idempotent.
     virtual Answer<Unit> release_all(const rpc::Uuid& uuid, DomId domid) = 0;
 
-    // Takes the file from a loop device that another toolstack made for a domain that was adopted.
-    virtual Answer<Unit> free_loop(const std::string& path) = 0;
+    // Takes the file from a loop device that another toolstack made for a domain that was adopted;
+    // nothing happens when the device serves another file by now.
+    virtual Answer<Unit> free_loop(const std::string& path, const std::string& file) = 0;
 
     virtual Answer<std::vector<rpc::DiskView>> disks(const DeviceOwner& owner) = 0;
     virtual Answer<std::vector<rpc::NicView>> nics(const DeviceOwner& owner) = 0;

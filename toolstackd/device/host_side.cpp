@@ -193,9 +193,9 @@ Answer<Unit> XenDevices::close(std::vector<std::shared_ptr<Session>> sessions)
     co_return co_await within<Unit>(executor_, pool_, kOpenLimit, "closing cards", std::move(work));
 }
 
-Answer<Unit> XenDevices::free_loop(const std::string& path)
+Answer<Unit> XenDevices::free_loop(const std::string& path, const std::string& file)
 {
-    std::function<Outcome<Unit>()> work = [path] { return clear_loop_device(path); };
+    std::function<Outcome<Unit>()> work = [path, file] { return clear_loop_device(path, file); };
     co_return co_await within<Unit>(
         executor_, pool_, kOpenLimit, "freeing " + path, std::move(work)
     );

@@ -49,7 +49,7 @@ class XenDevices final : public Devices {
     nodes_to_remove(const DeviceOwner& owner, DeviceKey device) const override;
     std::vector<StoreChange> stale_nodes(DomId domid) const override;
     Answer<Unit> release_all(const rpc::Uuid& uuid, DomId domid) override;
-    Answer<Unit> free_loop(const std::string& path) override;
+    Answer<Unit> free_loop(const std::string& path, const std::string& file) override;
     Answer<std::vector<rpc::DiskView>> disks(const DeviceOwner& owner) override;
     Answer<std::vector<rpc::NicView>> nics(const DeviceOwner& owner) override;
     Answer<DeviceRemains> survey() override;

@@ -2,6 +2,7 @@
 #include "toolstackd/domain/others_end.hpp"
 
 #include "toolstackd/domain/tree.hpp"
+#include "toolstackd/sys/log.hpp"
 
 namespace zocalo::toolstack {
 namespace {
@@ -50,19 +51,24 @@ Answer<bool> all_closed(Context& ctx, const std::vector<std::string>& devices)
     co_return true;
 }
 
-// The script `block` of xl puts a file behind a loop device and says so in `node`.
-Answer<std::vector<std::string>> loops_of(Context& ctx, const std::vector<std::string>& devices)
+struct Loop {
+    std::string path, file;
+};
+
+// The script `block` of xl puts a file behind a loop device and says so in `node`. A loop device
+// that was itself the disk's target was not made by it.
+Answer<std::vector<Loop>> loops_of(Context& ctx, const std::vector<std::string>& devices)
 {
-    std::vector<std::string> loops;
+    std::vector<Loop> loops;
     for (const std::string& device : devices) {
-        auto type = co_await text_at(ctx.store, device + "/type");
-        if (!type)
-            co_return type.error();
+        auto file = co_await text_at(ctx.store, device + "/params");
+        if (!file)
+            co_return file.error();
         auto node = co_await text_at(ctx.store, device + "/node");
         if (!node)
             co_return node.error();
-        if (*type == "file" && node->starts_with("/dev/loop"))
-            loops.push_back(*node);
+        if (node->starts_with("/dev/loop") && *node != *file)
+            loops.push_back({*node, *file});
     }
     co_return loops;
 }
@@ -124,10 +130,11 @@ Answer<Unit> close_others(Context& ctx, const Record& record)
             break;
         co_await ctx.sleep(kPollMs);
     }
-    for (const std::string& loop : *loops) {
-        auto freed = co_await ctx.devices.free_loop(loop);
+    // One that cannot be freed must not keep the domain from ending.
+    for (const Loop& loop : *loops) {
+        auto freed = co_await ctx.devices.free_loop(loop.path, loop.file);
         if (!freed)
-            co_return freed.error();
+            log_warning(describe(freed.error()));
     }
     co_return Unit{};
 }

@@ -8,8 +8,9 @@
 
 namespace zocalo::toolstack {
 
-// Takes the file away from /dev/loopN; the kernel does it when the last user has closed it. No
-// error when there is no file. Code::usage for another path. Blocks.
-Outcome<Unit> clear_loop_device(const std::string& path);
+// Takes `file` away from /dev/loopN; the kernel does it when the last user has closed it. A device
+// that has gone or serves another file by now is somebody else's, and stays as it is. Code::usage
+// for another path. Blocks.
+Outcome<Unit> clear_loop_device(const std::string& path, const std::string& file);
 
 } // namespace zocalo::toolstack

@@ -38,7 +38,7 @@ TEST_F(Adopt, AnAdoptedDomainsBackendsOfTheKernelAreClosedAndItsLoopDeviceIsFree
     const std::string backend =
         "/local/domain/0/backend/vbd/" + std::to_string(domid.value) + "/51712/";
     h.world.nodes[backend + "state"] = "4";
-    h.world.nodes[backend + "type"] = "file";
+    h.world.nodes[backend + "params"] = "/srv/a.img";
     h.world.nodes[backend + "node"] = "/dev/loop7";
     h.wait(20'000);
     ASSERT_EQ(h.change(request("adopt", "theirs")).state, OpState::done);
@@ -46,7 +46,7 @@ TEST_F(Adopt, AnAdoptedDomainsBackendsOfTheKernelAreClosedAndItsLoopDeviceIsFree
     h.world.may_destroy.insert(h.world.guests[domid].live.handle);
     EXPECT_EQ(h.change(request("destroy", "theirs")).state, OpState::done);
     EXPECT_EQ(h.domain("theirs")->state, DomainState::stopped);
-    EXPECT_EQ(h.world.freed_loops, std::vector<std::string>{"/dev/loop7"});
+    EXPECT_EQ(h.world.freed_loops, std::vector<std::string>{"/dev/loop7 /srv/a.img"});
     EXPECT_FALSE(h.world.nodes.contains(backend + "state"));
 }
 

@@ -152,9 +152,9 @@ class FakeDevices final : public Devices {
         co_return Unit{};
     }
 
-    Answer<Unit> free_loop(const std::string& path) override
+    Answer<Unit> free_loop(const std::string& path, const std::string& file) override
     {
-        world_.freed_loops.push_back(path);
+        world_.freed_loops.push_back(path + " " + file);
         co_return Unit{};
     }
 
