@@ -67,18 +67,30 @@ bool close_channels(System& system, Domain& domain)
     return true;
 }
 
-// The references a vCPU holds; its own memory stays until the domain's does.
-void empty_vcpu(System& system, Vcpu& vcpu)
+// The uses of tables a vCPU has. False while the end of one is under way.
+bool put_tables(System& system, Vcpu& vcpu)
+{
+    PvState& pv = vcpu.pv;
+    if (pv.ending_table != Mfn{} && !system.tables.finish(pv.ending_table))
+        return false;
+    pv.ending_table = Mfn{};
+    for (Mfn* table : {&pv.kernel_table, &pv.user_table}) {
+        if (system.tables.has_leftover())
+            return false;
+        if (*table != Mfn{})
+            system.tables.put_table(*table, kRoot);
+        *table = Mfn{};
+    }
+    return !system.tables.has_leftover();
+}
+
+// The references a vCPU holds; its own memory stays until the domain's does. May be called again.
+bool empty_vcpu(System& system, Vcpu& vcpu)
 {
     for (Timer* timer : {&vcpu.one_shot, &vcpu.periodic, &vcpu.poll_timeout})
         TimerQueue::cancel(*timer);
     system.scheduler.forget(vcpu.sched);
     PvState& pv = vcpu.pv;
-    for (Mfn* table : {&pv.kernel_table, &pv.user_table})
-        if (*table != Mfn{}) {
-            system.tables.put_table(*table, kRoot);
-            *table = Mfn{};
-        }
     put_gdt(system, pv.gdt);
     pv.gdt = {};
     pv::forget_local_pages(system, vcpu);
@@ -91,13 +103,21 @@ void empty_vcpu(System& system, Vcpu& vcpu)
         system.memory.put(vcpu.info_frame);
         vcpu.info_frame = Mfn{};
     }
+    return put_tables(system, vcpu);
+}
+
+bool empty_vcpus(System& system, Domain& domain)
+{
+    for (Vcpu* vcpu : domain.vcpus)
+        if (vcpu != nullptr && !empty_vcpu(system, *vcpu))
+            return false;
+    return true;
 }
 
 void release_frame(System& system, Domain& domain, Mfn mfn)
 {
     FrameTable& frames = system.memory.frames();
-    if (frames[mfn].has(FrameInfo::pinned))
-        static_cast<void>(system.tables.unpin(mfn, domain.id));
+    system.tables.let_go(mfn);
     system.memory.release(mfn, domain.memory);
     // Somebody else still maps it: nobody's, so that a later domain of this number cannot have it.
     if (frames[mfn].owner == domain.id)
@@ -107,7 +127,7 @@ void release_frame(System& system, Domain& domain, Mfn mfn)
 bool release_memory(System& system, Domain& domain)
 {
     for (unsigned done = 0; domain.memory.first != kNoFrame; ++done) {
-        if (done == kStep)
+        if (done == kStep || system.tables.has_leftover())
             return false;
         release_frame(system, domain, Mfn{domain.memory.first});
     }
@@ -174,10 +194,8 @@ bool destroy_step(System& system, Domain& domain)
         return false;
     case EndStage::vcpus:
         fifo::leave(system, domain);
-        for (Vcpu* vcpu : domain.vcpus)
-            if (vcpu != nullptr)
-                empty_vcpu(system, *vcpu);
-        next_stage(domain, EndStage::memory);
+        if (empty_vcpus(system, domain))
+            next_stage(domain, EndStage::memory);
         return false;
     case EndStage::memory:
         if (release_memory(system, domain))

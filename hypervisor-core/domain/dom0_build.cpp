@@ -115,8 +115,11 @@ Built<Unit> start_vcpus(Build& build, unsigned vcpus)
     // Pinned, because the kernel unpins them when it has made its own.
     constexpr unsigned kRoot = 4;
     const Mfn root = build.mfn(build.plan.tables.first);
-    if (!build.system.tables.pin(root, kRoot, build.domain.rights()) ||
-        !set_pv_context(build.system, first, context))
+    const auto pin = [&] { return build.system.tables.pin(root, kRoot, build.domain.rights()); };
+    auto pinned = pin();
+    while (!pinned && pinned.error() == Errno::again)
+        pinned = pin();
+    if (!pinned || !set_pv_context(build.system, first, context))
         return Dom0Fault{"its first page tables were not accepted", kGiveKernel};
     return Unit{};
 }

@@ -3,6 +3,7 @@
 
 #include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/mm/descriptor_page.hpp"
 #include "hypervisor-core/pv/flags.hpp"
 #include "hypervisor-core/pv/local_table.hpp"
 
@@ -58,6 +59,20 @@ void copy_rest(const vcpu_guest_context& from, PvState& to)
         std::memcpy(to.fpu.data(), &from.fpu_ctxt, sizeof(from.fpu_ctxt));
 }
 
+// `held`: the table the vCPU has a use of, or zero, as `root` may be. again: the same call again
+// goes on.
+Result<Unit> take_root(System& system, const Domain& domain, Mfn root, Mfn& held)
+{
+    if (held == root)
+        return Unit{};
+    if (root != Mfn{})
+        TRY(system.tables.get_table(root, kRoot, domain.rights()));
+    if (held != Mfn{})
+        system.tables.put_table(held, kRoot);
+    held = root;
+    return Unit{};
+}
+
 bool names_its_tables(const PvState& pv, const vcpu_guest_context& context)
 {
     if (Mfn{xen_cr3_to_pfn(context.ctrlreg[3])} != pv.kernel_table ||
@@ -82,7 +97,7 @@ Result<Unit> take_gdt(
 {
     out = {};
     for (std::size_t i = 0; i < frames.size(); ++i) {
-        if (const auto taken = system.tables.get_descriptors(Mfn{frames[i]}, domain.id); !taken) {
+        if (const auto taken = get_descriptors(system.memory, Mfn{frames[i]}, domain.id); !taken) {
             put_gdt(system, out);
             return taken.error();
         }
@@ -95,7 +110,7 @@ void put_gdt(System& system, const std::array<Mfn, kGuestGdtFrames>& frames)
 {
     for (const Mfn mfn : frames)
         if (mfn != Mfn{})
-            system.tables.put_descriptors(mfn);
+            put_descriptors(system.memory, mfn);
 }
 
 Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context& context)
@@ -110,26 +125,18 @@ Result<Unit> set_pv_context(System& system, Vcpu& vcpu, const vcpu_guest_context
     Domain& domain = *vcpu.domain;
     const std::size_t gdt_frames =
         (context.gdt_ents + kGdtEntriesPerFrame - 1) / kGdtEntriesPerFrame;
+    PvState& pv = vcpu.pv;
+    // One after the other, each kept: when the second takes more than one call, the first stays.
+    const Mfn root{xen_cr3_to_pfn(context.ctrlreg[3])};
+    if (root == Mfn{})
+        return Errno::inval;
+    TRY(take_root(system, domain, root, pv.kernel_table));
+    TRY(take_root(system, domain, Mfn{context.ctrlreg[1] >> kPageShift}, pv.user_table));
     std::array<Mfn, kGuestGdtFrames> gdt{};
     TRY(take_gdt(system, domain, {context.gdt_frames, gdt_frames}, gdt));
 
-    const Mfn root{xen_cr3_to_pfn(context.ctrlreg[3])};
-    const Mfn user_root{context.ctrlreg[1] >> kPageShift};
-    auto taken = system.tables.get_table(root, kRoot, domain.rights());
-    if (taken && user_root != Mfn{}) {
-        taken = system.tables.get_table(user_root, kRoot, domain.rights());
-        if (!taken)
-            system.tables.put_table(root, kRoot);
-    }
-    if (!taken) {
-        put_gdt(system, gdt);
-        return taken.error();
-    }
-    PvState& pv = vcpu.pv;
     pv.gdt = gdt;
     pv.gdt_entries = static_cast<unsigned>(context.gdt_ents);
-    pv.kernel_table = root;
-    pv.user_table = user_root;
     copy_registers(context.user_regs, vcpu.regs);
     copy_traps(context, pv);
     copy_rest(context, pv);

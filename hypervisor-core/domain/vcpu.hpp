@@ -47,6 +47,7 @@ struct PvState {
     bool task_switched{}; // fpu_taskswitch: the next FPU instruction traps
     Mfn kernel_table{};   // L4 while in the kernel; holds a type reference when non-zero
     Mfn user_table{};     // L4 while in user space, or zero
+    Mfn ending_table{};   // to be ended before the vCPU goes on (PageTables::finish), or zero
     std::array<Mfn, kGuestGdtFrames> gdt{};
     unsigned gdt_entries{};
     std::array<Mfn, 16> ldt{};

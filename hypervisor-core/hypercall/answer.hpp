@@ -39,6 +39,11 @@ class Answer {
         return answer;
     }
 
+    friend constexpr bool operator==(const Answer& answer, Errno error)
+    {
+        return answer.kind_ == Kind::value && answer.value_ == -static_cast<std::int64_t>(error);
+    }
+
     constexpr Kind kind() const { return kind_; }
     constexpr std::int64_t value() const { return value_; }
     constexpr const std::array<std::uint64_t, 5>& arguments() const { return arguments_; }

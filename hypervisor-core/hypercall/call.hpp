@@ -32,5 +32,7 @@ using Handler = Answer (*)(Call&);
 // Runs the call; nosys for numbers nobody handles. Refusals are logged once per number and
 // sub-operation.
 Answer dispatch(Call& call);
+// The same as a part of another call, whose time and patience it shares.
+Answer dispatch_part(Call& call);
 
 } // namespace zocalo::hv

@@ -72,7 +72,7 @@ Answer domctl::create(Domctl& ctl)
 Answer domctl::destroy(Domctl& ctl)
 {
     constexpr unsigned kStepsAtOnce = 8;
-    for (unsigned step = 0; step < kStepsAtOnce; ++step)
+    for (unsigned step = 0; step < kStepsAtOnce && !ctl.system().tables.has_leftover(); ++step)
         if (destroy_step(ctl.system(), *ctl.domain))
             return 0;
     return ctl.call.again(ctl.call.arguments);

@@ -12,11 +12,12 @@ std::uint64_t type_of(const FrameTable& frames, Mfn mfn, DomId owner)
     if (!frames.contains(mfn) || frames[mfn].owner != owner || frames[mfn].refs == 0)
         return XEN_DOMCTL_PFINFO_XTAB;
     const FrameInfo& frame = frames[mfn];
-    if (frame.type_refs == 0 || frame.type < FrameType::l1 || frame.type > FrameType::l4)
+    const std::uint64_t level = frame.table_level();
+    if (level == 0)
         return XEN_DOMCTL_PFINFO_NOTAB;
-    const auto level =
-        static_cast<std::uint64_t>(frame.type) - static_cast<std::uint64_t>(FrameType::l1) + 1;
-    const std::uint64_t pinned = frame.has(FrameInfo::pinned) ? XEN_DOMCTL_PFINFO_LPINTAB : 0;
+    // A pin that is not through is asked for again by its guest, wherever it goes on.
+    const bool is_pinned = frame.has(FrameInfo::pinned) && !frame.has(FrameInfo::partial);
+    const std::uint64_t pinned = is_pinned ? XEN_DOMCTL_PFINFO_LPINTAB : 0;
     return level << XEN_DOMCTL_PFINFO_LTAB_SHIFT | pinned;
 }
 

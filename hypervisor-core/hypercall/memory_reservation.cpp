@@ -47,8 +47,10 @@ remove_extent(Call& call, Domain& domain, const xen_memory_reservation& args, st
         TRY(memory.frames().get(mfn, domain.id));
         const FrameInfo& frame = memory.frames()[mfn];
         const bool own = frame.has(FrameInfo::allocated) && !frame.has(FrameInfo::lent);
-        if (own)
+        if (own) {
+            call.system.tables.let_go(mfn); // else its pin would outlive the domain
             memory.release(mfn, domain.memory);
+        }
         memory.put(mfn);
         if (!own)
             return Errno::inval;

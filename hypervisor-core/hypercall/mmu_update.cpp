@@ -20,11 +20,6 @@ Result<Unit> write_word(Call& call, Mfn mfn, unsigned slot, std::uint64_t value)
     return Unit{};
 }
 
-bool is_table(const FrameInfo& frame)
-{
-    return frame.type_refs != 0 && frame.type >= FrameType::l1 && frame.type <= FrameType::l4;
-}
-
 Result<Unit> update_entry(Call& call, const mmu_update& request, const MapRights& rights)
 {
     const unsigned kind = request.ptr & 3;
@@ -33,7 +28,7 @@ Result<Unit> update_entry(Call& call, const mmu_update& request, const MapRights
     Memory& memory = call.system.memory;
     TRY(memory.frames().get(mfn, rights.tables));
     Result<Unit> done = Unit{};
-    if (is_table(memory.frames()[mfn]))
+    if (memory.frames()[mfn].table_level() != 0)
         done = call.system.tables.write(
             {mfn, slot},
             Pte{request.val},
@@ -85,7 +80,7 @@ Answer hypercall::mmu_update(Call& call)
         done = TRY(done_ref.copy_in());
     Result<Unit> last = Unit{};
     std::uint64_t i = 0;
-    for (; i < count && i < kBatch; ++i) {
+    for (; i < count && i < kBatch && !call.system.tables.wants_a_rest(); ++i) {
         const auto request = requests[i].copy_in();
         last = request ? carry_out(call, *request, rights) : Result<Unit>{request.error()};
         if (!last)
@@ -94,7 +89,7 @@ Answer hypercall::mmu_update(Call& call)
     }
     if (!done_ref.is_null())
         TRY(done_ref.copy_out(done));
-    if (last && i < count)
+    if (i < count && (last || last.error() == Errno::again))
         return call.again(
             {requests[i].address(), (count - i) | kPreempted, call.arguments[2], call.arguments[3]}
         );

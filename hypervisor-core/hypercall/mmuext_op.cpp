@@ -154,7 +154,7 @@ Answer hypercall::mmuext_op(Call& call)
     Result<Unit> last = Unit{};
     constexpr std::uint64_t kBatch = 64;
     std::uint64_t i = 0;
-    for (; i < count && i < kBatch; ++i) {
+    for (; i < count && i < kBatch && !call.system.tables.wants_a_rest(); ++i) {
         const auto op = ops[i].copy_in();
         last = op ? carry_out(call, *op, rights) : Result<Unit>{op.error()};
         if (!last)
@@ -163,7 +163,7 @@ Answer hypercall::mmuext_op(Call& call)
     }
     if (!done_ref.is_null())
         TRY(done_ref.copy_out(done));
-    if (last && i < count)
+    if (i < count && (last || last.error() == Errno::again))
         return call.again(
             {ops[i].address(), (count - i) | kPreempted, call.arguments[2], call.arguments[3]}
         );

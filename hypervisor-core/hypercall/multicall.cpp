@@ -9,9 +9,12 @@ Answer hypercall::multicall(Call& call)
     const GuestArray<multicall_entry> entries{call.arguments[0]};
     const std::uint64_t count = call.arguments[1];
     constexpr std::uint64_t kMost = 1 << 16;
+    constexpr std::uint64_t kBatch = 64; // calls between two looks at interrupts
     if (count > kMost)
         return Errno::inval;
     for (std::uint64_t i = 0; i < count; ++i) {
+        if (i == kBatch || (i != 0 && call.system.tables.wants_a_rest()))
+            return call.again({entries[i].address(), count - i, 0, 0, 0});
         multicall_entry entry = TRY(entries[i].copy_in());
         if (entry.op == __HYPERVISOR_multicall) { // would nest without end
             entry.result = static_cast<xen_ulong_t>(-static_cast<std::int64_t>(Errno::inval));
@@ -22,7 +25,7 @@ Answer hypercall::multicall(Call& call)
                 call.frame,
                 entry.op,
                 {entry.args[0], entry.args[1], entry.args[2], entry.args[3], entry.args[4]}};
-            const Answer answer = dispatch(inner);
+            const Answer answer = dispatch_part(inner);
             // Its iret has taken it to where no more hypercalls may be made in its kernel's name.
             if (answer.kind() == Answer::Kind::unchanged)
                 return answer;

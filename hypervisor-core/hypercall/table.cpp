@@ -63,7 +63,7 @@ void tell_refusal(Call& call)
 
 } // namespace
 
-Answer dispatch(Call& call)
+Answer dispatch_part(Call& call)
 {
     Handler handler = nullptr;
     if (call.number < kTable.handlers.size()) {
@@ -71,9 +71,21 @@ Answer dispatch(Call& call)
         handler = kTable.handlers[call.number];
     }
     const Answer answer = handler != nullptr ? handler(call) : Answer{Errno::nosys};
-    if (answer.kind() == Answer::Kind::value &&
-        answer.value() == -static_cast<std::int64_t>(Errno::nosys))
+    if (answer == Errno::again) // all it did so far is in the frame table
+        return call.again(call.arguments);
+    if (answer == Errno::nosys)
         tell_refusal(call);
+    return answer;
+}
+
+Answer dispatch(Call& call)
+{
+    PageTables& tables = call.system.tables;
+    tables.refill();
+    const Answer answer = dispatch_part(call);
+    // Seen to on the way out, before the guest goes on (entry/work.cpp).
+    if (tables.has_leftover())
+        call.vcpu.pv.ending_table = tables.take_leftover();
     return answer;
 }
 

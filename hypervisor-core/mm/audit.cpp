@@ -7,15 +7,7 @@
 namespace zocalo::hv {
 namespace {
 
-constexpr unsigned kEntries = 512;
 constexpr unsigned kFirstHypervisorSlot = 256, kEndHypervisorSlot = 272;
-
-unsigned level_of(const FrameInfo& frame)
-{
-    if (frame.type_refs == 0 || frame.type < FrameType::l1 || frame.type > FrameType::l4)
-        return 0;
-    return static_cast<unsigned>(frame.type) - static_cast<unsigned>(FrameType::l1) + 1;
-}
 
 // Of a block that holds so many bytes.
 unsigned order_for(std::uint64_t bytes)
@@ -47,7 +39,7 @@ std::string_view check_table(FrameTable& frames, Pte entry, unsigned level, DomI
     if (!frames.is_ram(entry.mfn()))
         return "points at what is no RAM as a table";
     const FrameInfo& frame = frames[entry.mfn()];
-    if (level_of(frame) != level - 1)
+    if (frame.table_level() != level - 1)
         return "points at what is no table of the level below";
     if (frame.owner != owner)
         return "points at a table of another domain";
@@ -62,10 +54,10 @@ std::optional<AuditFault> audit(Memory& memory, std::span<std::uint32_t> counts)
     for (std::uint32_t& count : counts)
         count = 0;
     for (Mfn mfn{}; frames.contains(mfn); mfn = mfn + 1) {
-        const unsigned level = level_of(frames[mfn]);
+        const unsigned level = frames[mfn].table_level();
         if (level == 0)
             continue;
-        for (unsigned slot = 0; slot < kEntries; ++slot) {
+        for (unsigned slot = 0; slot < frames[mfn].entries_held(); ++slot) {
             const Pte entry{hal::table_entries(mfn)[slot]};
             const bool ours =
                 level == 4 && slot >= kFirstHypervisorSlot && slot < kEndHypervisorSlot;

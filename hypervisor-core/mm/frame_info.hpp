@@ -26,19 +26,24 @@ inline constexpr DomId kOwnerHypervisor{0x7ff2}; // DOMID_XEN: ours, never a gue
 inline constexpr DomId kNobody{0x7ff4};          // DOMID_INVALID: free
 
 inline constexpr std::uint32_t kNoFrame = ~std::uint32_t{0};
+inline constexpr unsigned kTableEntries = 512;
 
 struct FrameInfo {
     enum Flag : std::uint8_t {
         pinned = 1 << 0,    // one type reference is held by the guest's own pin
         allocated = 1 << 1, // one reference is held by the allocation itself
         lent = 1 << 2,      // the hypervisor's memory, shown to `owner` (shared info, grant table)
+        partial = 1 << 3,   // a table of which only the first `entries_held()` entries are counted
+        ownerless = 1 << 4, // the one use of a partial table is nobody's: who asks next has it
     };
 
     std::uint32_t refs{};         // mappings, typed uses, the allocation; 0: free
     std::uint32_t type_refs{};    // uses as `type`; while free: the order of the free block
     std::uint32_t next{kNoFrame}; // neighbours in the owner's list, or in a list of free blocks
     std::uint32_t previous{kNoFrame};
-    std::uint32_t stamp{}; // when translations to it were last dropped (TlbClock)
+    // When translations to it were last dropped (TlbClock). Nobody asks that of a frame in use: of
+    // a partial table it is how many entries hold their references.
+    std::uint32_t stamp{};
     DomId owner{kNobody};
     FrameType type{FrameType::none}; // with no uses: the last one, until the frame is free
     std::uint8_t flags{};
@@ -46,6 +51,16 @@ struct FrameInfo {
     bool has(Flag flag) const { return (flags & flag) != 0; }
     void set(Flag flag) { flags = static_cast<std::uint8_t>(flags | flag); }
     void clear(Flag flag) { flags = static_cast<std::uint8_t>(flags & ~flag); }
+
+    // As a page table in use: 1 to 4; 0 when it is none.
+    unsigned table_level() const
+    {
+        if (type_refs == 0 || type < FrameType::l1 || type > FrameType::l4)
+            return 0;
+        return static_cast<unsigned>(type) - static_cast<unsigned>(FrameType::l1) + 1;
+    }
+    // Of a page table: the entries up to there are checked and hold their references.
+    unsigned entries_held() const { return has(partial) ? stamp : kTableEntries; }
 };
 static_assert(sizeof(FrameInfo) == 24);
 

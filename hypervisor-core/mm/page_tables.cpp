@@ -2,71 +2,12 @@
 #include "hypervisor-core/mm/page_tables.hpp"
 
 #include "hypervisor-core/hal/memory.hpp"
-#include "hypervisor-core/mm/descriptor.hpp"
+#include "hypervisor-core/mm/table_entry.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 namespace zocalo::hv {
-namespace {
-
-constexpr unsigned kEntries = 512;
-constexpr unsigned kFirstHypervisorSlot = 256;
-constexpr unsigned kEndHypervisorSlot = 272;
-
-constexpr bool is_guest_slot(unsigned level, unsigned slot)
-{
-    return level != 4 || slot < kFirstHypervisorSlot || slot >= kEndHypervisorSlot;
-}
-
-// As the processor sees it: PV kernels run in ring 3, so everything of theirs is a user page;
-// global pages would survive the switch between a guest's kernel and its user space.
-constexpr Pte as_mapped(Pte entry, unsigned level)
-{
-    if (!entry.present())
-        return entry;
-    return level == 1 ? entry.with(Pte::kUser).without(Pte::kGlobal) : entry.with(Pte::kUser);
-}
-
-// The same references are held for both: only software or attribute bits differ.
-constexpr bool same_target(Pte a, Pte b, unsigned level)
-{
-    constexpr std::uint64_t kCounted = Pte::kFrameMask | Pte::kPresent | Pte::kWritable;
-    const std::uint64_t counted = level == 1 ? kCounted : kCounted | Pte::kLarge;
-    return ((a.raw ^ b.raw) & counted) == 0;
-}
-
-// The first slot from `slot` on whose entry is present, or `end`. Tables are mostly empty, and
-// every fork and exit of the guest goes through all of several: so eight at a time.
-unsigned next_present(std::span<const std::uint64_t, 512> entries, unsigned slot, unsigned end)
-{
-    constexpr unsigned kStep = 8;
-    for (; slot < end; ++slot) {
-        const std::uint64_t* const at = &entries[slot];
-        if (slot % kStep == 0 && slot + kStep <= end &&
-            ((at[0] | at[1] | at[2] | at[3] | at[4] | at[5] | at[6] | at[7]) & Pte::kPresent) == 0)
-            slot += kStep - 1;
-        else if ((at[0] & Pte::kPresent) != 0)
-            break;
-    }
-    return slot < end ? slot : end;
-}
-
-// A table above level 1 that names itself, read-only: some kernels find all their tables in the
-// range that this makes. It shows tables to the guest, but lets nobody write to them; it is not
-// counted.
-constexpr bool is_linear(Pte entry, Mfn table, unsigned level)
-{
-    return level > 1 && entry.mfn() == table && !entry.writable() && (entry.raw & Pte::kLarge) == 0;
-}
-
-unsigned level_of(const FrameInfo& frame)
-{
-    if (frame.type_refs == 0 || frame.type < FrameType::l1 || frame.type > FrameType::l4)
-        return 0;
-    return static_cast<unsigned>(frame.type) - static_cast<unsigned>(FrameType::l1) + 1;
-}
-
-} // namespace
 
 void PageTables::set_hypervisor_slots(std::span<const std::uint64_t, 16> slots)
 {
@@ -114,104 +55,223 @@ Result<Unit> PageTables::acquire_page(Pte entry, const MapRights& rights)
     return Unit{};
 }
 
-Result<Unit> PageTables::acquire(Pte entry, Mfn table, unsigned level, const MapRights& rights)
+PageTables::Taken PageTables::acquire(Pte entry, Mfn table, unsigned level, const MapRights& rights)
 {
     if (!entry.present() || is_linear(entry, table, level))
-        return Unit{};
-    if (level == 1)
-        return acquire_page(entry, rights);
-    if ((entry.raw & Pte::kLarge) != 0)
-        return Errno::inval;
-    return get_table(entry.mfn(), level - 1, rights);
+        return {};
+    if (level > 1) {
+        if ((entry.raw & Pte::kLarge) != 0)
+            return {Use::refused, Errno::inval};
+        return take(entry.mfn(), level - 1, rights);
+    }
+    const auto mapped = acquire_page(entry, rights);
+    return mapped ? Taken{} : Taken{Use::refused, mapped.error()};
 }
 
-void PageTables::drop(Pte entry, Mfn table, unsigned level)
+bool PageTables::drop(Pte entry, Mfn table, unsigned level)
 {
     if (!entry.present() || is_linear(entry, table, level))
-        return;
-    if (level > 1) {
-        put_table(entry.mfn(), level - 1);
-        return;
-    }
+        return true;
+    if (level > 1)
+        return put(entry.mfn(), level - 1);
     if (!memory_.frames().is_ram(entry.mfn()))
-        return;
+        return true;
     if (entry.writable())
         memory_.frames().put_writable(entry.mfn());
     memory_.put(entry.mfn());
+    return true;
 }
 
-void PageTables::invalidate(Mfn table, unsigned level, unsigned end)
+bool PageTables::invalidate(Mfn table, unsigned level)
 {
+    FrameInfo& frame = memory_.frames()[table];
+    if (!frame.has(FrameInfo::partial)) {
+        frame.set(FrameInfo::partial);
+        frame.stamp = kTableEntries;
+    }
+    if (patience_ == 0)
+        return false;
+    --patience_;
     const auto entries = hal::table_entries(table);
-    for (unsigned slot = next_present(entries, 0, end); slot < end;
-         slot = next_present(entries, slot + 1, end))
-        if (is_guest_slot(level, slot))
-            drop(Pte{entries[slot]}, table, level);
+    for (unsigned end = last_present(entries, frame.stamp); end != 0;
+         end = last_present(entries, end - 1))
+        if (is_guest_slot(level, end - 1) && !drop(Pte{entries[end - 1]}, table, level)) {
+            frame.stamp = end;
+            return false;
+        }
+    frame.clear(FrameInfo::partial);
+    return true;
+}
+
+Result<Unit>
+PageTables::go_on_with_last(Mfn table, unsigned level, unsigned held, const MapRights& rights)
+{
+    if (level == 1 || held == 0 || !is_guest_slot(level, held - 1))
+        return Unit{};
+    const Pte last{hal::table_entries(table)[held - 1]};
+    if (!last.present() || is_linear(last, table, level) ||
+        !memory_.frames()[last.mfn()].has(FrameInfo::partial))
+        return Unit{};
+    return validate(last.mfn(), level - 1, rights);
 }
 
 Result<Unit> PageTables::validate(Mfn table, unsigned level, const MapRights& rights)
 {
+    if (patience_ == 0)
+        return Errno::again;
+    --patience_;
+    FrameInfo& frame = memory_.frames()[table];
     const auto entries = hal::table_entries(table);
     // New contents may only point at the owner's own pages: nothing foreign was checked for it.
     const MapRights own{rights.tables, rights.tables, rights.io};
-    for (unsigned slot = next_present(entries, 0, kEntries); slot < kEntries;
-         slot = next_present(entries, slot + 1, kEntries)) {
+    TRY(go_on_with_last(table, level, frame.stamp, own));
+    for (unsigned slot = next_present(entries, frame.stamp); slot < kTableEntries;
+         slot = next_present(entries, slot + 1)) {
         if (!is_guest_slot(level, slot))
             continue;
         const Pte entry = as_mapped(Pte{entries[slot]}, level);
-        if (const auto taken = acquire(entry, table, level, own); !taken) {
-            invalidate(table, level, slot);
-            return taken.error();
-        }
-        if (entry.raw != entries[slot])
+        const Taken taken = acquire(entry, table, level, own);
+        if (taken.use != Use::refused && entry.raw != entries[slot])
             entries[slot] = entry.raw;
+        if (taken.use != Use::had) {
+            frame.stamp = taken.use == Use::begun ? slot + 1 : slot;
+            return taken.why;
+        }
     }
     if (level == 4)
         for (unsigned i = 0; i < hypervisor_slots_.size(); ++i)
             entries[kFirstHypervisorSlot + i] = hypervisor_slots_[i];
+    frame.clear(FrameInfo::partial);
     return Unit{};
+}
+
+// The caller has taken a reference.
+PageTables::Taken PageTables::take_partial(Mfn table, unsigned level, const MapRights& rights)
+{
+    FrameInfo& frame = memory_.frames()[table];
+    const bool ours = frame.has(FrameInfo::ownerless);
+    if (ours) {
+        frame.clear(FrameInfo::ownerless);
+        memory_.put(table);
+    }
+    const auto valid = validate(table, level, rights);
+    if (ours)
+        return valid ? Taken{} : Taken{Use::begun, valid.error()};
+    const auto use = valid ? memory_.frames().share_type(table, frame.type) : valid;
+    if (use)
+        return {};
+    memory_.put(table);
+    return {Use::refused, use.error()};
+}
+
+PageTables::Taken PageTables::take(Mfn table, unsigned level, const MapRights& rights)
+{
+    FrameTable& frames = memory_.frames();
+    if (const auto got = frames.get(table, rights.tables); !got)
+        return {Use::refused, got.error()};
+    const FrameType type = table_type(level);
+    FrameInfo& frame = frames[table];
+    if (frame.has(FrameInfo::partial) && frame.type == type)
+        return take_partial(table, level, rights);
+    if (frames.share_type(table, type))
+        return {};
+    if (const auto begun = frames.begin_type(table, type); !begun) {
+        memory_.put(table);
+        return {Use::refused, begun.error()};
+    }
+    frame.set(FrameInfo::partial);
+    frame.stamp = 0;
+    const auto valid = validate(table, level, rights);
+    return valid ? Taken{} : Taken{Use::begun, valid.error()};
+}
+
+bool PageTables::put(Mfn table, unsigned level)
+{
+    FrameTable& frames = memory_.frames();
+    // Entries go while the frame still has its type: nothing can write to them meanwhile.
+    if (frames[table].type_refs == 1 && !invalidate(table, level))
+        return false;
+    frames.put_type(table);
+    memory_.put(table);
+    return true;
+}
+
+void PageTables::leave(Mfn table)
+{
+    while (leftover_ != Mfn{} && !finish(leftover_))
+        ; // two from one call: nobody asked for the first one
+    memory_.frames()[table].set(FrameInfo::ownerless);
+    leftover_ = table;
+}
+
+void PageTables::give_up(Mfn table, unsigned level, Errno why)
+{
+    if (why == Errno::again)
+        memory_.frames()[table].set(FrameInfo::ownerless);
+    else if (!put(table, level))
+        leave(table);
+}
+
+bool PageTables::finish(Mfn table)
+{
+    FrameInfo& frame = memory_.frames()[table];
+    if (!frame.has(FrameInfo::ownerless)) // somebody uses it again, or has ended it
+        return true;
+    refill();
+    frame.clear(FrameInfo::ownerless);
+    if (put(table, frame.table_level()))
+        return true;
+    frame.set(FrameInfo::ownerless);
+    return false;
 }
 
 Result<Unit> PageTables::get_table(Mfn table, unsigned level, const MapRights& rights)
 {
-    FrameTable& frames = memory_.frames();
-    TRY(frames.get(table, rights.tables));
-    const FrameType type = table_type(level);
-    if (frames.share_type(table, type))
+    patience_ = std::max(patience_, kLeastWork);
+    const Taken taken = take(table, level, rights);
+    if (taken.use == Use::had)
         return Unit{};
-    auto begun = frames.begin_type(table, type);
-    if (begun) {
-        begun = validate(table, level, rights);
-        if (!begun)
-            frames.put_type(table);
-    }
-    if (!begun) {
-        memory_.put(table);
-        return begun.error();
-    }
-    return Unit{};
+    if (taken.use == Use::begun)
+        give_up(table, level, taken.why);
+    return taken.why;
 }
 
 void PageTables::put_table(Mfn table, unsigned level)
 {
-    FrameTable& frames = memory_.frames();
-    // Entries go while the frame still has its type: nothing can write to them meanwhile.
-    if (frames[table].type_refs == 1)
-        invalidate(table, level, kEntries);
-    frames.put_type(table);
-    memory_.put(table);
+    patience_ = std::max(patience_, kLeastWork);
+    if (!put(table, level))
+        leave(table);
 }
 
 Result<Unit> PageTables::pin(Mfn table, unsigned level, const MapRights& rights)
 {
-    TRY(get_table(table, level, rights));
-    FrameInfo& frame = memory_.frames()[table];
-    if (frame.has(FrameInfo::pinned)) {
-        put_table(table, level);
+    FrameTable& frames = memory_.frames();
+    patience_ = std::max(patience_, kLeastWork);
+    if (!frames.contains(table))
         return Errno::inval;
+    FrameInfo& frame = frames[table];
+    const bool goes_on = frame.owner == rights.tables && frame.type == table_type(level) &&
+                         frame.has(FrameInfo::pinned) && frame.has(FrameInfo::partial);
+    Taken taken;
+    if (goes_on) {
+        if (const auto valid = validate(table, level, rights); !valid)
+            taken = {Use::begun, valid.error()};
+    } else {
+        taken = take(table, level, rights);
+        if (taken.use == Use::had && frame.has(FrameInfo::pinned)) {
+            put_table(table, level);
+            return Errno::inval;
+        }
     }
-    frame.set(FrameInfo::pinned);
-    return Unit{};
+    if (taken.use == Use::refused)
+        return taken.why;
+    if (taken.use == Use::had || taken.why == Errno::again) { // a pin that is not yet through
+        frame.set(FrameInfo::pinned);
+        return taken.use == Use::had ? Result<Unit>{Unit{}} : taken.why;
+    }
+    frame.clear(FrameInfo::pinned);
+    give_up(table, level, taken.why);
+    return taken.why;
 }
 
 Result<Unit> PageTables::unpin(Mfn table, DomId owner)
@@ -221,24 +281,42 @@ Result<Unit> PageTables::unpin(Mfn table, DomId owner)
         !frames[table].has(FrameInfo::pinned))
         return Errno::inval;
     frames[table].clear(FrameInfo::pinned);
-    put_table(table, level_of(frames[table]));
+    put_table(table, frames[table].table_level());
     return Unit{};
+}
+
+void PageTables::let_go(Mfn mfn)
+{
+    const FrameInfo& frame = memory_.frames()[mfn];
+    if (frame.has(FrameInfo::pinned))
+        static_cast<void>(unpin(mfn, frame.owner));
+    else if (!finish(mfn))
+        leave(mfn);
 }
 
 Result<Unit>
 PageTables::write(EntryPlace place, Pte wanted, WriteKind kind, const MapRights& rights)
 {
-    const unsigned level = level_of(memory_.frames()[place.table]);
+    patience_ = std::max(patience_, kLeastWork);
+    const FrameInfo& frame = memory_.frames()[place.table];
+    const unsigned level = frame.table_level();
     if (level == 0)
         return Errno::inval;
+    if (frame.has(FrameInfo::partial)) // another vCPU makes it a table, or ends it, just now
+        return Errno::busy;
     if (!is_guest_slot(level, place.slot))
         return Errno::perm;
     std::atomic_ref<std::uint64_t> entry{hal::table_entries(place.table)[place.slot]};
     Pte old{entry.load(std::memory_order_relaxed)};
     const Pte target = as_mapped(wanted, level);
     const bool moves = !same_target(old, target, level);
-    if (moves)
-        TRY(acquire(target, place.table, level, rights));
+    if (moves) {
+        const Taken taken = acquire(target, place.table, level, rights);
+        if (taken.use == Use::begun)
+            give_up(target.mfn(), level - 1, taken.why);
+        if (taken.use != Use::had)
+            return taken.why;
+    }
     if (kind == WriteKind::keep_accessed_dirty) {
         constexpr std::uint64_t kKept = Pte::kAccessed | Pte::kDirty;
         // Only the processor changes it meanwhile, and only these bits.
@@ -247,28 +325,28 @@ PageTables::write(EntryPlace place, Pte wanted, WriteKind kind, const MapRights&
     } else {
         entry.store(target.raw, std::memory_order_relaxed);
     }
-    if (moves)
-        drop(old, place.table, level);
+    if (moves && !drop(old, place.table, level))
+        leave(old.mfn());
     return Unit{};
 }
 
 Result<bool>
 PageTables::exchange(EntryPlace place, Pte expected, Pte wanted, const MapRights& rights)
 {
-    const unsigned level = level_of(memory_.frames()[place.table]);
-    if (level == 0)
+    constexpr unsigned kLevel = 1;
+    if (memory_.frames()[place.table].table_level() != kLevel)
         return Errno::inval;
-    if (!is_guest_slot(level, place.slot))
-        return Errno::perm;
-    const Pte target = as_mapped(wanted, level);
-    const bool moves = !same_target(expected, target, level);
-    if (moves)
-        TRY(acquire(target, place.table, level, rights));
+    if (memory_.frames()[place.table].has(FrameInfo::partial))
+        return Errno::busy;
+    const Pte target = as_mapped(wanted, kLevel);
+    const bool moves = !same_target(expected, target, kLevel);
+    if (moves && target.present())
+        TRY(acquire_page(target, rights));
     std::atomic_ref<std::uint64_t> entry{hal::table_entries(place.table)[place.slot]};
     std::uint64_t seen = expected.raw;
     const bool done = entry.compare_exchange_strong(seen, target.raw);
     if (moves)
-        drop(done ? expected : target, place.table, level);
+        drop(done ? expected : target, place.table, kLevel);
     return done;
 }
 
@@ -293,37 +371,6 @@ Result<EntryPlace> PageTables::find(Mfn root, std::uint64_t va) const
 Pte PageTables::read(EntryPlace place) const
 {
     return Pte{hal::table_entries(place.table)[place.slot]};
-}
-
-Result<Unit> PageTables::get_descriptors(Mfn mfn, DomId owner)
-{
-    FrameTable& frames = memory_.frames();
-    TRY(frames.get(mfn, owner));
-    if (frames.share_type(mfn, FrameType::descriptors))
-        return Unit{};
-    auto begun = frames.begin_type(mfn, FrameType::descriptors);
-    if (begun) {
-        for (std::uint64_t& descriptor : hal::table_entries(mfn)) {
-            const auto checked = check_descriptor(descriptor);
-            if (!checked) {
-                frames.put_type(mfn);
-                begun = checked.error();
-                break;
-            }
-            descriptor = *checked;
-        }
-    }
-    if (!begun) {
-        memory_.put(mfn);
-        return begun.error();
-    }
-    return Unit{};
-}
-
-void PageTables::put_descriptors(Mfn mfn)
-{
-    memory_.frames().put_type(mfn);
-    memory_.put(mfn);
 }
 
 } // namespace zocalo::hv

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/pv/local_table.hpp"
 
+#include "hypervisor-core/mm/descriptor_page.hpp"
+
 namespace zocalo::hv::pv {
 
 void forget_local_pages(System& system, Vcpu& vcpu)
@@ -8,7 +10,7 @@ void forget_local_pages(System& system, Vcpu& vcpu)
     for (Mfn& frame : vcpu.pv.ldt) {
         if (frame == Mfn{})
             continue;
-        system.tables.put_descriptors(frame);
+        put_descriptors(system.memory, frame);
         frame = Mfn{};
     }
 }
@@ -38,7 +40,7 @@ bool show_local_page(System& system, Vcpu& vcpu, unsigned page)
     if (!place)
         return false;
     const Pte entry = system.tables.read(*place);
-    if (!entry.present() || !system.tables.get_descriptors(entry.mfn(), vcpu.domain->id))
+    if (!entry.present() || !get_descriptors(system.memory, entry.mfn(), vcpu.domain->id))
         return false;
     pv.ldt[page] = entry.mfn();
     return true;

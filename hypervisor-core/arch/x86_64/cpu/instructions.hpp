@@ -118,6 +118,11 @@ inline void pause()
 {
     asm volatile("pause" : : : "memory");
 }
+// Those that wait are handled now.
+inline void take_interrupts()
+{
+    asm volatile("sti; nop; cli" : : : "memory");
+}
 inline void wait_for_interrupt()
 {
     asm volatile("sti; hlt; cli" : : : "memory");

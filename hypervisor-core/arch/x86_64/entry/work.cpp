@@ -55,6 +55,15 @@ void idle(CpuTop& top, bool release, const TrapFrame& frame)
     }
 }
 
+// The vCPU's last call left page tables whose end takes longer than a call may: piece by piece, so
+// that interrupts and other vCPUs get their turn.
+void end_tables(System& system, PvState& pv)
+{
+    const SystemGuard lock;
+    if (system.tables.finish(pv.ending_table))
+        pv.ending_table = Mfn{};
+}
+
 // Makes the processor hold the registers of the next vCPU.
 void switch_to(CpuTop& top, Vcpu& next, TrapFrame& frame)
 {
@@ -143,6 +152,11 @@ extern "C" void prepare_exit(TrapFrame* frame)
                 x86::wait_for_interrupt();
         }
         arm_timer(top, cpu);
+        if (top.loaded->pv.ending_table != Mfn{}) {
+            end_tables(*top.system, top.loaded->pv);
+            x86::take_interrupts();
+            continue;
+        }
         if (pv::deliver_events(*top.loaded, *frame))
             return;
         report_guest(*top.loaded, *frame, "an event that its kernel cannot take");

@@ -1,65 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hypervisor-core/arch/fake/fake_machine.hpp"
-#include "hypervisor-core/hal/memory.hpp"
-#include "hypervisor-core/mm/audit.hpp"
-#include "hypervisor-core/mm/page_tables.hpp"
-
-#include <gtest/gtest.h>
-
-#include <vector>
+#include "hypervisor-core/mm/descriptor_page.hpp"
+#include "tests/unit/hypervisor-core/mm/page_tables_fixture.hpp"
 
 namespace zocalo::hv {
 namespace {
-
-constexpr DomId kGuest{1}, kOther{2};
-constexpr std::uint64_t kReadOnly = Pte::kPresent | Pte::kUser;
-constexpr std::uint64_t kWrite = kReadOnly | Pte::kWritable;
-
-struct PageTablesTest : testing::Test {
-    std::vector<FrameInfo> infos = std::vector<FrameInfo>(FakeMachine::kFrames);
-    std::vector<std::uint64_t> m2p = std::vector<std::uint64_t>(FakeMachine::kFrames);
-    std::vector<std::uint32_t> counts = std::vector<std::uint32_t>(FakeMachine::kFrames);
-    Memory memory;
-    PageTables tables{memory};
-    OwnedFrames guest{.owner = kGuest, .limit = 200};
-    OwnedFrames other{.owner = kOther, .limit = 200};
-    MapRights rights{kGuest, kGuest, false};
-
-    PageTablesTest()
-    {
-        fake_machine().reset();
-        memory.start(infos, m2p);
-        memory.add_free(Mfn{1}, FakeMachine::kFrames - 1);
-    }
-    ~PageTablesTest() override
-    {
-        const auto fault = audit(memory, counts);
-        EXPECT_FALSE(fault) << "table " << fault->table.value << " slot " << fault->slot << " "
-                            << fault->what;
-    }
-
-    Mfn page(OwnedFrames& owner) { return *memory.allocate_for(owner, 0); }
-    Mfn page() { return page(guest); }
-    void raw(Mfn table, unsigned slot, Mfn target, std::uint64_t flags)
-    {
-        hal::table_entries(table)[slot] = Pte::make(target, flags).raw;
-    }
-    const FrameInfo& info(Mfn mfn) { return memory.frames()[mfn]; }
-
-    // A pinned four-level tree; `l1` is its lowest table, all slots 0.
-    struct Tree {
-        Mfn l4, l3, l2, l1;
-    };
-    Tree tree()
-    {
-        const Tree made{page(), page(), page(), page()};
-        raw(made.l4, 0, made.l3, kWrite);
-        raw(made.l3, 0, made.l2, kWrite);
-        raw(made.l2, 0, made.l1, kWrite);
-        EXPECT_TRUE(tables.pin(made.l4, 4, rights));
-        return made;
-    }
-};
 
 TEST_F(PageTablesTest, PinningATreeGivesEveryTableItsType)
 {
@@ -288,10 +232,10 @@ TEST_F(PageTablesTest, DescriptorPagesAreCheckedAndNeverWritable)
     const Mfn gdt = page(), bad = page();
     hal::table_entries(gdt)[1] = kRing0Code;
     hal::table_entries(bad)[1] = kCallGate;
-    ASSERT_TRUE(tables.get_descriptors(gdt, kGuest));
+    ASSERT_TRUE(get_descriptors(memory, gdt, kGuest));
     EXPECT_EQ(hal::table_entries(gdt)[1] >> 45 & 3, 3U);
     EXPECT_FALSE(tables.write({t.l1, 0}, Pte::make(gdt, kWrite), WriteKind::plain, rights));
-    EXPECT_FALSE(tables.get_descriptors(bad, kGuest));
+    EXPECT_FALSE(get_descriptors(memory, bad, kGuest));
     EXPECT_EQ(info(bad).type_refs, 0U);
 }
 
