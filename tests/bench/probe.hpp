@@ -57,4 +57,7 @@ template <class Action> void measure(const char* name, unsigned times, Action&& 
 // Of dom0's devices for grants, event channels and hypercalls; nothing where they are not there.
 void measure_xen();
 
+// In dom0: an event to the domain (its kernel is event_echo) and the one it sends back.
+void measure_ping(unsigned domain);
+
 } // namespace probe
