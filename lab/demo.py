@@ -147,8 +147,9 @@ class Demo:
         if "demo" in left:
             raise LabError("the domain is still listed after its shutdown")
         # The directories of the kinds (zblk, znet) are the host's; what is below them belongs to domains.
-        remains = self.machine.must("for kind in $(xenstore-list /local/domain/0/backend); do"
-                                    " xenstore-list /local/domain/0/backend/$kind; done;"
+        remains = self.machine.must("backends=/local/domain/0/zocalo/backend;"
+                                    " for kind in $(xenstore-list $backends); do"
+                                    " xenstore-list $backends/$kind; done;"
                                     " ip -br link show type tun;"
                                     " pgrep -a 'zocalo-(blk|net)back' || true").strip()
         if remains:

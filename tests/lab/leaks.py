@@ -14,7 +14,7 @@ SETTLE_S = 30  # a domain's last pages and its processes go a little after its e
 MEMORY_SLACK_MIB = 2
 ALLOWED = re.compile(
     # Directories without anything in them, which stay for the next device of the kind.
-    r"/local/domain/0/backend(/\w+)?|/libxl|/vm"
+    r"/local/domain/0/backend(/\w+)?|/local/domain/0/zocalo(/backend(/\w+)?)?|/libxl|/vm"
     r"|/local/domain/[^/]+/device/(vbd|vif)|/libxl/[^/]+/device(/(vbd|vif))?"
     # Stock xl writes down dom0's memory when it first needs it.
     r"|/local/domain/0/memory(/static-max|/target)?")

@@ -57,12 +57,12 @@ def test_dmesg_is_the_hypervisors(zl, dom0):
 
 def test_doctor_finds_nothing_and_repairs_what_a_dead_domain_left(zl, xl, dom0):
     assert [row["severity"] for row in zl.json("doctor")] == ["ok"]
-    stale = "/local/domain/0/backend/zblk/4242/51712"
+    stale = "/local/domain/0/zocalo/backend/zblk/4242/51712"
     dom0.must(f"xenstore-write {stale}/frontend /local/domain/4242/device/vbd/51712 {stale}/state 4")
     rows = zl.json("doctor")
     assert [row["check"] for row in rows] == ["leak"] and "4242" in rows[0]["text"]
     zl("doctor", "--repair")
-    assert xl.node("/local/domain/0/backend/zblk/4242") is None
+    assert xl.node("/local/domain/0/zocalo/backend/zblk/4242") is None
     assert [row["severity"] for row in zl.json("doctor")] == ["ok"]
 
 

@@ -100,7 +100,7 @@ const char* backend_kind(DeviceKind kind)
 
 std::string backend_directory(DomId domid, DeviceKind kind)
 {
-    return std::string("/local/domain/0/backend/") + backend_kind(kind) + "/" + number(domid.value);
+    return std::string("/local/domain/0/zocalo/backend/") + backend_kind(kind) + "/" + number(domid.value);
 }
 
 DevicePaths device_paths(DomId domid, DeviceKey device)

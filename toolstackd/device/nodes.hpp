@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes: where a device lives in xenstore and what is written there when it is made. The layout is
-// libxl's, /libxl/DOMID/device included, so that the stock xl lists our devices; only the backend's
-// directory has a name of ours (zblk, znet), since dom0's kernel claims vbd and vif for its own
-// backends. Pure.
+// libxl's, /libxl/DOMID/device included, so that the stock xl lists our devices; only the backends'
+// directories are elsewhere (decision 021): dom0's kernel claims vbd and vif for its own backends,
+// and asks xenstored twice about each node that is written below /local/domain/0/backend. Pure.
 #pragma once
 
 #include "common/backend-ctl/messages.hpp"
@@ -17,7 +17,7 @@ namespace zocalo::toolstack {
 
 struct DevicePaths {
     std::string frontend; // /local/domain/7/device/vbd/51712
-    std::string backend;  // /local/domain/0/backend/zblk/7/51712
+    std::string backend;  // /local/domain/0/zocalo/backend/zblk/7/51712
     std::string libxl;    // /libxl/7/device/vbd/51712
 };
 

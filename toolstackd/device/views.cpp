@@ -176,7 +176,7 @@ Answer<DeviceRemains> XenDevices::survey()
     for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic})
         if (done)
             done = co_await find_domids(
-                std::string("/local/domain/0/backend/") + backend_kind(kind), true, remains.backends
+                std::string("/local/domain/0/zocalo/backend/") + backend_kind(kind), true, remains.backends
             );
     if (!done)
         co_return done.error();

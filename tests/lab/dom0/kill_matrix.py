@@ -126,7 +126,7 @@ def wait_for(what: str, check, limit: float = SETTLE_S):
 def at_rest(operation: str) -> bool:
     """No operation under way, and the guest has connected to all that it has, or has not begun."""
     states = [line for kind in ("zblk", "znet") for line in shell(
-        "xenstore-ls", "-f", f"/local/domain/0/backend/{kind}", check=False).stdout.splitlines() if "/state = " in line]
+        "xenstore-ls", "-f", f"/local/domain/0/zocalo/backend/{kind}", check=False).stdout.splitlines() if "/state = " in line]
     wanted = CONNECTED.get(operation, 0)
     connected = sum('"4"' in line for line in states)
     return connected == wanted and (wanted == 0 or len(states) == wanted) and not world.ask("/v1/ops?active=1")

@@ -73,7 +73,7 @@ def named(lines: list[str], names: dict[str, str]) -> list[str]:
     """Domids in xenstore paths and interface names become the domains' names."""
     def name(match: re.Match) -> str:
         return match[1] + names.get(match[2], match[2])
-    places = re.compile(r"^(/local/domain/|/libxl/|/local/domain/0/backend/\w+/|link vif|link tap)([1-9]\d*)\b")
+    places = re.compile(r"^(/local/domain/|/libxl/|/local/domain/0/(?:zocalo/)?backend/\w+/|link vif|link tap)([1-9]\d*)\b")
     return sorted(places.sub(name, line) for line in lines)
 
 

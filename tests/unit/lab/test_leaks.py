@@ -27,9 +27,9 @@ def test_a_second_one_of_the_same_kind_is_a_difference():
 
 
 def test_directories_that_wait_for_the_next_device_pass_but_not_what_is_in_them():
-    nodes = ["/tool", "/local/domain/0/backend/zblk", "/local/domain/web/device/vbd"]
+    nodes = ["/tool", "/local/domain/0/zocalo/backend/zblk", "/local/domain/web/device/vbd"]
     assert differences(world(), world(nodes=nodes)) == []
-    left = "/local/domain/0/backend/zblk/7"
+    left = "/local/domain/0/zocalo/backend/zblk/7"
     assert differences(world(), world(nodes=nodes + [left])) == [f"nodes: left behind: {left}"]
 
 
@@ -40,8 +40,8 @@ def test_memory_may_differ_a_little_and_no_more():
 
 def test_a_domids_place_is_taken_by_its_name_and_only_there():
     names = {"7": "web"}
-    lines = ["/local/domain/7/name", "/local/domain/0/backend/zblk/7/51712", "/libxl/7", "/local/domain/8/memory",
+    lines = ["/local/domain/7/name", "/local/domain/0/zocalo/backend/zblk/7/51712", "/libxl/7", "/local/domain/8/memory",
              "/local/domain/web/device/vbd/7", "link vif7.0 in xenbr0"]
     assert named(lines, names) == sorted([
-        "/local/domain/web/name", "/local/domain/0/backend/zblk/web/51712", "/libxl/web", "/local/domain/8/memory",
+        "/local/domain/web/name", "/local/domain/0/zocalo/backend/zblk/web/51712", "/libxl/web", "/local/domain/8/memory",
         "/local/domain/web/device/vbd/7", "link vifweb.0 in xenbr0"])

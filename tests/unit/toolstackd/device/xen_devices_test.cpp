@@ -125,7 +125,7 @@ class XenDevicesTest : public ::testing::Test {
     rpc::DiskConfig disk;
     std::vector<std::string> notices;
     const std::string front = "/local/domain/7/device/vbd/51712";
-    const std::string back = "/local/domain/0/backend/zblk/7/51712";
+    const std::string back = "/local/domain/0/zocalo/backend/zblk/7/51712";
 };
 
 TEST_F(XenDevicesTest, PreparesNodesThatAGuestAndXlUnderstand)
@@ -214,7 +214,7 @@ TEST_F(XenDevicesTest, DetachesInOrderWithTheGuest)
     EXPECT_TRUE(backends->journals.empty());
     EXPECT_TRUE(get(store.commit(devices->nodes_to_remove(owner, kDisk), {})));
     EXPECT_EQ(server.value(front), std::nullopt);
-    EXPECT_EQ(server.value("/local/domain/0/backend/zblk/7"), std::nullopt);
+    EXPECT_EQ(server.value("/local/domain/0/zocalo/backend/zblk/7"), std::nullopt);
 }
 
 TEST_F(XenDevicesTest, ReportsAGuestThatDoesNotLetGoAndTakesTheDeviceByForce)
@@ -350,7 +350,7 @@ TEST_F(XenDevicesTest, ServesAGuestOnWhoseNodesXenstoredHasLostAndMakesNoneAgain
     attach();
     guest_connects();
     server.remove("/local/domain/7");
-    server.remove("/local/domain/0/backend/zblk/7");
+    server.remove("/local/domain/0/zocalo/backend/zblk/7");
     settle();
     until([&] { return std::ranges::count(notices, "device.failed") == 1; });
     restart();

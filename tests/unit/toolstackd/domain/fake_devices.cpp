@@ -27,7 +27,7 @@ std::string backend_kind(DeviceKind kind)
 }
 std::string backend(DomId domid, DeviceKey key)
 {
-    return "/local/domain/0/backend/" + backend_kind(key.kind) + "/" + std::to_string(domid.value) +
+    return "/local/domain/0/zocalo/backend/" + backend_kind(key.kind) + "/" + std::to_string(domid.value) +
            "/" + std::to_string(key.devid);
 }
 
@@ -132,7 +132,7 @@ class FakeDevices final : public Devices {
         for (const char* kind : {"zblk/", "znet/"})
             changes.push_back(
                 {StoreChange::Kind::remove,
-                 std::string("/local/domain/0/backend/") + kind + std::to_string(domid.value),
+                 std::string("/local/domain/0/zocalo/backend/") + kind + std::to_string(domid.value),
                  {},
                  {}}
             );
@@ -206,7 +206,7 @@ class FakeDevices final : public Devices {
         for (const auto& [path, value] : world_.nodes)
             for (const char* kind : {"zblk/", "znet/"})
                 if (const auto domid =
-                        domid_in(path, std::string("/local/domain/0/backend/") + kind))
+                        domid_in(path, std::string("/local/domain/0/zocalo/backend/") + kind))
                     remains.backends.push_back(DomId{*domid});
         co_return remains;
     }

@@ -82,8 +82,8 @@ void check_nodes(const FakeWorld& world, Broken& broken)
         for (const char* prefix :
              {"/local/domain/",
               "/libxl/",
-              "/local/domain/0/backend/zblk/",
-              "/local/domain/0/backend/znet/"})
+              "/local/domain/0/zocalo/backend/zblk/",
+              "/local/domain/0/zocalo/backend/znet/"})
             if (const auto domid = domid_in(path, prefix))
                 if (!world.guests.contains(DomId{*domid}))
                     broken.push_back("8: left in xenstore: " + path);

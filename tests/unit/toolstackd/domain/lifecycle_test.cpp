@@ -71,7 +71,7 @@ TEST_F(Lifecycle, OnlyWhatOutlivesTheHostWaitsForTheDisk)
 TEST_F(Lifecycle, RepairRemovesWhatIsLeftOfADomainThatIsGone)
 {
     for (const char* kind : {"zblk", "znet"})
-        h.world.nodes[std::string("/local/domain/0/backend/") + kind + "/77/0/state"] = "6";
+        h.world.nodes[std::string("/local/domain/0/zocalo/backend/") + kind + "/77/0/state"] = "6";
     h.world.nodes["/local/domain/77/device/vbd/51712/state"] = "6";
     EXPECT_EQ(h.change(request("repair", "")).state, OpState::done);
     for (const auto& [path, value] : h.world.nodes)
