@@ -135,3 +135,9 @@ def pytest_runtest_makereport(item, call):
     if report.failed and machine is not None:
         machine.save_evidence(item.name)
         report.sections.append(("lab", f"logs are in {machine.folder}\n{machine.tail()}"))
+
+
+def pytest_runtest_logreport(report):
+    """A run takes half an hour: what failed is told when it fails, not only at the end."""
+    if report.failed:
+        print(f"\n{report.nodeid} ({report.when}):\n{report.longreprtext[-4000:]}", flush=True)
