@@ -80,7 +80,6 @@ def findings(dom0) -> list[dict]:
     return json.loads(dom0.run(["zl", "doctor", "-o", "json"])[1])
 
 
-@pytest.mark.unproven
 def test_a_xenstored_that_comes_back_empty_is_noticed_and_new_guests_work(dom0, zl, xl, leak_check):
     guest = Guest(zl, "survivor", "pv", vif=["bridge=xenbr0"]).create()
     guest.attach()
@@ -108,7 +107,6 @@ def test_a_xenstored_that_comes_back_empty_is_noticed_and_new_guests_work(dom0, 
     leak_check.forget()
 
 
-@pytest.mark.unproven
 def test_what_a_guest_fsynced_is_there_after_a_power_cut(dom0, zl, leak_check):
     image = f"{WORK}/durable.img"
     dom0.must(f"truncate -s 16M {image} && sync {image}")
@@ -143,7 +141,6 @@ done
 """
 
 
-@pytest.mark.unproven
 def test_power_cuts_in_the_middle_of_operations_lose_nothing_that_outlives_the_host(dom0, zl, xl, leak_check):
     for name in ("cut-a", "cut-b"):
         dom0.must(f"truncate -s 4M {WORK}/{name}.img && sync {WORK}/{name}.img")

@@ -176,7 +176,6 @@ def test_a_disk_is_attached_used_and_detached(guest, zl, xl, dom0, flags):
     dom0.must(["rm", image])
 
 
-@pytest.mark.unproven
 def test_a_card_is_attached_used_and_detached(guest, zl, xl, dom0):
     mac = "00:16:3e:11:22:33"
     zl("network-attach", guest.name, f"mac={mac}", "bridge=xenbr0")

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/console/pv_channels.hpp"
 
+#include "toolstackd/console/event_loop.hpp"
 #include "toolstackd/sys/log.hpp"
+#include "toolstackd/xenstore/node_value.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <xen/io/xenbus.h>
 
-#include <charconv>
+#include <limits>
 
 namespace zocalo::toolstack {
 
@@ -15,38 +17,13 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr int kPortsPerWakeup = 64;
-
-// What a guest wrote as a number, or nothing.
-std::optional<std::uint32_t> number(const std::optional<std::string>& text)
+// What a guest wrote as a grant reference or a port, or nothing.
+std::optional<std::uint32_t> reference(const std::optional<std::string>& text)
 {
-    std::uint32_t n{};
-    if (!text)
+    const std::int64_t n = node_number(text);
+    if (n < 0 || n > std::numeric_limits<std::uint32_t>::max())
         return std::nullopt;
-    const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), n);
-    if (failure != std::errc{} || end != text->data() + text->size() || text->empty())
-        return std::nullopt;
-    return n;
-}
-
-std::string state_word(const std::optional<std::string>& state)
-{
-    switch (number(state).value_or(0)) {
-    case XenbusStateInitialising:
-        return "initialising";
-    case XenbusStateInitWait:
-        return "initwait";
-    case XenbusStateInitialised:
-        return "initialised";
-    case XenbusStateConnected:
-        return "connected";
-    case XenbusStateClosing:
-        return "closing";
-    case XenbusStateClosed:
-        return "closed";
-    default:
-        return "unknown";
-    }
+    return static_cast<std::uint32_t>(n);
 }
 
 } // namespace
@@ -71,7 +48,9 @@ PvChannels::~PvChannels()
 void PvChannels::start()
 {
     device_.assign(events_.fd());
-    tasks_.spawn("channel events", event_loop());
+    tasks_.spawn("channel events", serve_events(device_, events_, [this](EventPort port) {
+                     fire(port);
+                 }));
 }
 
 asio::awaitable<void> PvChannels::stop()
@@ -80,23 +59,13 @@ asio::awaitable<void> PvChannels::stop()
     co_await tasks_.finish();
 }
 
-asio::awaitable<void> PvChannels::event_loop()
+void PvChannels::fire(EventPort port)
 {
-    for (;;) {
-        co_await device_.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
-        for (int i = 0; i < kPortsPerWakeup; ++i) {
-            const auto port = events_.pending();
-            if (!port)
-                log_error(describe(port.error()));
-            if (!port || !*port)
-                break;
-            const auto found = ports_.find(**port);
-            const auto channel = found != ports_.end() ? found->second.lock() : nullptr;
-            // Else an event that was queued when its port was unbound.
-            if (channel && channel->link() && channel->link()->local.port() == **port)
-                channel->turn();
-        }
-    }
+    const auto found = ports_.find(port);
+    const auto channel = found != ports_.end() ? found->second.lock() : nullptr;
+    // Else an event that was queued when its port was unbound.
+    if (channel && channel->link() && channel->link()->local.port() == port)
+        channel->turn();
 }
 
 Answer<Unit>
@@ -187,8 +156,8 @@ Answer<Unit> PvChannels::join(const Shared& session)
     auto remote = co_await store_.read(session->paths.frontend + "/port");
     if (!remote)
         co_return remote.error();
-    const auto ref = number(*ring);
-    const auto port = number(*remote);
+    const auto ref = reference(*ring);
+    const auto port = reference(*remote);
     if (!ref || !port)
         co_return Error{Code::failed, "the guest's ring-ref or port is no number", {}};
     const std::array refs{GrantRef{*ref}};
@@ -254,10 +223,10 @@ Answer<std::vector<rpc::ChannelView>> PvChannels::views(rpc::Uuid uuid)
         view.frontend_state = state_word(*state);
         auto ring = co_await store_.read(session->paths.frontend + "/ring-ref");
         auto port = co_await store_.read(session->paths.frontend + "/port");
-        if (ring && number(*ring))
-            view.ring_ref = *number(*ring);
-        if (port && number(*port))
-            view.event_channel = *number(*port);
+        if (ring)
+            view.ring_ref = node_number(*ring, view.ring_ref);
+        if (port)
+            view.event_channel = node_number(*port, view.event_channel);
         views.push_back(std::move(view));
     }
     co_return views;

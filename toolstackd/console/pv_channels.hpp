@@ -53,7 +53,7 @@ class PvChannels {
     };
     using Shared = std::shared_ptr<Session>;
 
-    boost::asio::awaitable<void> event_loop();
+    void fire(EventPort port);
     void kick(const Shared& session);
     boost::asio::awaitable<void> work(Shared session);
     Answer<Unit> settle(const Shared& session);

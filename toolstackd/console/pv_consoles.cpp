@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/console/pv_consoles.hpp"
 
+#include "toolstackd/console/event_loop.hpp"
 #include "toolstackd/console/reader.hpp"
 #include "toolstackd/sys/log.hpp"
 
@@ -17,8 +18,6 @@ using boost::system::error_code;
 
 namespace {
 
-// Ports served before the daemon looks at other things.
-constexpr int kPortsPerWakeup = 64;
 // When the disk is behind, the guest waits as well.
 constexpr std::chrono::milliseconds kDiskBehind{50};
 
@@ -44,7 +43,9 @@ PvConsoles::~PvConsoles()
 void PvConsoles::start()
 {
     device_.assign(events_.fd());
-    tasks_.spawn("console events", event_loop());
+    tasks_.spawn("console events", serve_events(device_, events_, [this](EventPort port) {
+                     fire(port);
+                 }));
     if (channels_)
         channels_->start();
 }
@@ -58,7 +59,7 @@ asio::awaitable<void> PvConsoles::stop()
     }
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{2};
     asio::steady_timer tick{executor_};
-    while (tasks_.size() > 1 && std::chrono::steady_clock::now() < deadline) { // 1: event_loop
+    while (tasks_.size() > 1 && std::chrono::steady_clock::now() < deadline) { // 1: serve_events
         error_code ignored;
         tick.expires_after(std::chrono::milliseconds{5});
         co_await tick.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -68,21 +69,6 @@ asio::awaitable<void> PvConsoles::stop()
     if (channels_)
         co_await channels_->stop();
     co_await tasks_.finish();
-}
-
-asio::awaitable<void> PvConsoles::event_loop()
-{
-    for (;;) {
-        co_await device_.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
-        for (int i = 0; i < kPortsPerWakeup; ++i) {
-            const auto port = events_.pending();
-            if (!port)
-                log_error(describe(port.error()));
-            if (!port || !*port)
-                break;
-            fire(**port);
-        }
-    }
 }
 
 void PvConsoles::fire(EventPort port)

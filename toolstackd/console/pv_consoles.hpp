@@ -49,7 +49,6 @@ class PvConsoles final : public Consoles {
     Answer<std::unique_ptr<ConsoleReader>> attach(rpc::Uuid uuid, ConsoleAttach how) override;
 
   private:
-    boost::asio::awaitable<void> event_loop();
     void fire(EventPort port);
     void turn(Console& console);
     void take_up(Console& console, std::chrono::milliseconds delay);

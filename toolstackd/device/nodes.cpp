@@ -5,8 +5,6 @@
 
 #include <xen/io/xenbus.h>
 
-#include <array>
-
 namespace zocalo::toolstack {
 namespace {
 
@@ -100,7 +98,8 @@ const char* backend_kind(DeviceKind kind)
 
 std::string backend_directory(DomId domid, DeviceKind kind)
 {
-    return std::string("/local/domain/0/zocalo/backend/") + backend_kind(kind) + "/" + number(domid.value);
+    return std::string("/local/domain/0/zocalo/backend/") + backend_kind(kind) + "/" +
+           number(domid.value);
 }
 
 DevicePaths device_paths(DomId domid, DeviceKey device)
@@ -158,23 +157,6 @@ std::string device_name(DomId domid, const DeviceConfig& config)
         return disk->vdev;
     const auto& nic = std::get<rpc::NicConfig>(config);
     return nic.vifname.empty() ? tap_name(domid.value, nic.devid.value_or(0)) : nic.vifname;
-}
-
-std::string state_word(const std::optional<std::string>& value)
-{
-    static constexpr std::array kWords{
-        "unknown",
-        "initialising",
-        "init-wait",
-        "initialised",
-        "connected",
-        "closing",
-        "closed",
-        "reconfiguring",
-        "reconfigured"};
-    if (!value || value->size() != 1 || (*value)[0] < '0' || (*value)[0] > '8')
-        return kWords[0];
-    return kWords[static_cast<std::size_t>((*value)[0] - '0')];
 }
 
 } // namespace zocalo::toolstack

@@ -39,7 +39,4 @@ std::vector<StoreChange> device_nodes(
 // "xvda", "vif3.0": for labels and messages.
 std::string device_name(DomId domid, const DeviceConfig& config);
 
-// XenbusState's words for views: "initialising", "init-wait", … ; "unknown" for anything else.
-std::string state_word(const std::optional<std::string>& value);
-
 } // namespace zocalo::toolstack

@@ -2,23 +2,15 @@
 #include "toolstackd/device/others.hpp"
 
 #include "toolstackd/device/nodes.hpp"
+#include "toolstackd/xenstore/node_value.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
 namespace zocalo::toolstack {
 namespace {
 
 constexpr std::size_t kMost = 256;
-
-std::int64_t number(const std::string& text, std::int64_t otherwise = -1)
-{
-    std::int64_t value{};
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return failed == std::errc{} && end == text.data() + text.size() && !text.empty() ? value
-                                                                                      : otherwise;
-}
 
 // One device: what libxl keeps of it for toolstacks, what the guest says, what the backend says.
 struct Found {
@@ -64,7 +56,7 @@ Answer<std::vector<Found>> find_all(
     std::vector<Found> all;
     for (const std::string& name : *names) {
         Found found;
-        const std::int64_t devid = number(name);
+        const std::int64_t devid = node_number(name);
         found.frontend = root + "/" + name;
         auto backend = co_await store.read(found.frontend + "/backend");
         if (!backend)
@@ -91,7 +83,7 @@ Answer<std::vector<Found>> find_all(
 std::uint32_t backend_domid(const Found& found)
 {
     return static_cast<std::uint32_t>(
-        std::max<std::int64_t>(number(found.front.at("backend-id")), 0)
+        std::max<std::int64_t>(node_number(found.front.at("backend-id")), 0)
     );
 }
 
@@ -126,8 +118,8 @@ Answer<std::vector<rpc::DiskView>> disks_in_store(Store& store, DomId domid)
         view.frontend_state = state_word(found.front.at("state"));
         view.backend_path = found.backend;
         view.backend_domid = backend_domid(found);
-        view.event_channel = number(found.front.at("event-channel"));
-        view.ring_ref = number(found.front.at("ring-ref"));
+        view.event_channel = node_number(found.front.at("event-channel"));
+        view.ring_ref = node_number(found.front.at("ring-ref"));
         views.push_back(std::move(view));
     }
     co_return views;
@@ -150,7 +142,7 @@ Answer<std::vector<rpc::NicView>> nics_in_store(Store& store, DomId domid)
         co_return all.error();
     std::vector<rpc::NicView> views;
     for (const Found& found : *all) {
-        const std::int64_t shared = number(found.front.at("event-channel"));
+        const std::int64_t shared = node_number(found.front.at("event-channel"));
         rpc::NicView view;
         view.devid = found.devid;
         view.mac = found.front.at("mac");
@@ -158,15 +150,15 @@ Answer<std::vector<rpc::NicView>> nics_in_store(Store& store, DomId domid)
         view.vifname = found.back.at("vifname");
         if (view.vifname.empty())
             view.vifname = "vif" + std::to_string(domid.value) + "." + std::to_string(found.devid);
-        view.mtu = static_cast<std::uint32_t>(number(found.back.at("mtu"), 1500));
+        view.mtu = static_cast<std::uint32_t>(node_number(found.back.at("mtu"), 1500));
         view.backend_state = state_word(found.back.at("state"));
         view.frontend_state = state_word(found.front.at("state"));
         view.backend_path = found.backend;
         view.backend_domid = backend_domid(found);
-        view.tx_event_channel = number(found.front.at("event-channel-tx"), shared);
-        view.rx_event_channel = number(found.front.at("event-channel-rx"), shared);
-        view.tx_ring_ref = number(found.front.at("tx-ring-ref"));
-        view.rx_ring_ref = number(found.front.at("rx-ring-ref"));
+        view.tx_event_channel = node_number(found.front.at("event-channel-tx"), shared);
+        view.rx_event_channel = node_number(found.front.at("event-channel-rx"), shared);
+        view.tx_ring_ref = node_number(found.front.at("tx-ring-ref"));
+        view.rx_ring_ref = node_number(found.front.at("rx-ring-ref"));
         views.push_back(std::move(view));
     }
     co_return views;

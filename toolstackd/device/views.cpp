@@ -3,23 +3,14 @@
 #include "toolstackd/device/xen_devices.hpp"
 #include "toolstackd/sys/deadline.hpp"
 #include "toolstackd/sys/link.hpp"
+#include "toolstackd/xenstore/node_value.hpp"
 
-#include <charconv>
 #include <set>
 
 namespace zocalo::toolstack {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::int64_t number(const std::optional<std::string>& text)
-{
-    std::int64_t value = -1;
-    if (!text || text->empty())
-        return -1;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    return error == std::errc{} && end == text->data() + text->size() ? value : -1;
-}
 
 // The values of some nodes; missing ones are nullopt.
 Answer<std::vector<std::optional<std::string>>>
@@ -66,8 +57,8 @@ Answer<std::vector<rpc::DiskView>> XenDevices::disks(const DeviceOwner& owner_re
         view.backend_state = state_word((*values)[0]);
         view.frontend_state = state_word((*values)[1]);
         view.backend_path = paths.backend;
-        view.event_channel = number((*values)[2]);
-        view.ring_ref = number((*values)[3]);
+        view.event_channel = node_number((*values)[2]);
+        view.ring_ref = node_number((*values)[3]);
         views.push_back(std::move(view));
     }
     co_return views;
@@ -105,10 +96,10 @@ Answer<std::vector<rpc::NicView>> XenDevices::nics(const DeviceOwner& owner_ref)
         view.frontend_state = state_word((*values)[1]);
         view.backend_path = paths.backend;
         // A frontend that splits its channels has two; any other has one for both directions.
-        view.tx_event_channel = number((*values)[2] ? (*values)[2] : (*values)[6]);
-        view.rx_event_channel = number((*values)[3] ? (*values)[3] : (*values)[6]);
-        view.tx_ring_ref = number((*values)[4]);
-        view.rx_ring_ref = number((*values)[5]);
+        view.tx_event_channel = node_number((*values)[2] ? (*values)[2] : (*values)[6]);
+        view.rx_event_channel = node_number((*values)[3] ? (*values)[3] : (*values)[6]);
+        view.tx_ring_ref = node_number((*values)[4]);
+        view.rx_ring_ref = node_number((*values)[5]);
         views.push_back(std::move(view));
     }
     co_return views;
@@ -122,7 +113,7 @@ XenDevices::find_domids(const std::string& root, bool backends, std::vector<DomI
     if (!names)
         co_return names.error();
     for (const std::string& name : *names) {
-        const std::int64_t domid = number(name);
+        const std::int64_t domid = node_number(name);
         if (domid <= 0 || domid >= kFirstReservedDomId)
             continue;
         bool ours = backends;
@@ -176,7 +167,9 @@ Answer<DeviceRemains> XenDevices::survey()
     for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic})
         if (done)
             done = co_await find_domids(
-                std::string("/local/domain/0/zocalo/backend/") + backend_kind(kind), true, remains.backends
+                std::string("/local/domain/0/zocalo/backend/") + backend_kind(kind),
+                true,
+                remains.backends
             );
     if (!done)
         co_return done.error();

@@ -88,6 +88,11 @@ Answer<Unit> begin_attach(Context& ctx, Record& record, OpRow& op)
         batch.resources = std::move(rows).value();
     } else {
         std::vector<rpc::NicConfig> nics{std::get<rpc::NicConfig>(row.config)};
+        if (has_mac(record, nics.front().mac))
+            co_return Error{
+                Code::conflict,
+                "the domain has a network interface with the address " + nics.front().mac,
+                "give another mac=, or none"};
         auto rows = mac_rows(ctx, record.domain.uuid, nics);
         if (!rows)
             co_return rows.error();

@@ -157,6 +157,16 @@ void remove_from_config(rpc::DomainConfig& config, const DeviceRef& device)
     std::erase_if(config.nics, [&](const auto& nic) { return same(ref(nic), device); });
 }
 
+bool has_mac(const Record& record, const std::string& mac)
+{
+    const auto is_it = [&](const DeviceRow& row) {
+        const auto* nic = std::get_if<rpc::NicConfig>(&row.config);
+        return nic != nullptr && nic->mac == mac;
+    };
+    return !mac.empty() && (config_has_mac(record.domain.config, mac) ||
+                            std::ranges::any_of(record.devices, is_it));
+}
+
 bool config_has_mac(const rpc::DomainConfig& config, const std::string& mac)
 {
     return std::ranges::any_of(config.nics, [&](const auto& nic) { return nic.mac == mac; });

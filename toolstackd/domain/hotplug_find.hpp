@@ -28,6 +28,8 @@ std::vector<ResourceRow> resources_of(const Record& record, const DeviceRow& row
 
 void add_to_config(rpc::DomainConfig& config, const PlugConfig& device);
 void remove_from_config(rpc::DomainConfig& config, const DeviceRef& device);
+// Whether the domain has an interface of that address, plugged in or in its configuration.
+bool has_mac(const Record& record, const std::string& mac);
 bool config_has_mac(const rpc::DomainConfig& config, const std::string& mac);
 
 } // namespace zocalo::toolstack

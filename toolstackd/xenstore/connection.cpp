@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <deque>
 #include <fcntl.h>
+#include <optional>
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,7 +58,7 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
   public:
     Connection(const asio::any_io_executor& executor, XsEndpoint endpoint, Handlers handlers)
         : executor_(executor), stream_(executor, endpoint.fd.release()),
-          one_by_one_(endpoint.one_message_per_write), handlers_(std::move(handlers))
+          one_by_one_(endpoint.kernel_device), handlers_(std::move(handlers))
     {
         stream_.non_blocking(true);
     }
@@ -116,7 +117,7 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
         std::string message(header.data(), header.size());
         message += request.payload;
         queued_bytes_ += message.size();
-        queue_.push_back(std::move(message));
+        queue_.push_back({id, std::move(message)});
         pending_.emplace(id, std::move(pending));
         ++sent_;
     }
@@ -149,8 +150,12 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
     {
         output_.clear();
         written_ = 0;
+        if (one_by_one_ && asked_)
+            return false;
         while (!queue_.empty() && (output_.empty() || !one_by_one_)) {
-            output_ += queue_.front();
+            output_ += queue_.front().bytes;
+            if (one_by_one_)
+                asked_ = queue_.front().id;
             queue_.pop_front();
         }
         queued_bytes_ -= output_.size();
@@ -203,6 +208,7 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
             if (reader_.broken())
                 return shut("it sent a message that is too long");
         }
+        flush();
         if (open())
             read();
     }
@@ -215,11 +221,12 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
                 handlers_.on_watch(event->path, event->token);
             return;
         }
-        const auto found = pending_.find(message.header.req_id);
+        const auto found = pending_.find(asked_.value_or(message.header.req_id));
         if (found == pending_.end())
             return shut("it answered a request we never sent");
         const Pending pending = std::move(found->second);
         pending_.erase(found);
+        asked_.reset();
         if (!pending.batch)
             return;
         XsReply& reply = pending.batch->replies[pending.index];
@@ -256,7 +263,12 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
     std::array<char, 16384> input_{};
     std::string output_; // being written, `written_` bytes of it are gone
     std::size_t written_ = 0;
-    std::deque<std::string> queue_;
+    struct Message {
+        std::uint32_t id;
+        std::string bytes;
+    };
+    std::deque<Message> queue_;
+    std::optional<std::uint32_t> asked_; // by the one request that the kernel's device has
     std::size_t queued_bytes_ = 0;
     std::unordered_map<std::uint32_t, Pending> pending_;
     std::uint32_t last_id_ = 0;
@@ -277,20 +289,21 @@ Outcome<UniqueFd> connect_socket(const char* path)
 
 } // namespace
 
-Outcome<XsEndpoint> open_xenstored()
+Outcome<XsEndpoint> XenstoredFinder::operator()()
 {
-    std::string why;
-    for (const char* path : {"/run/xenstored/socket", "/var/run/xenstored/socket"}) {
-        if (auto fd = connect_socket(path))
-            return XsEndpoint{std::move(*fd), false};
-        else
-            why += fd.error().what + "; ";
+    auto socket = connect_socket(socket_.c_str());
+    if (socket) {
+        socket_was_there_ = true;
+        return XsEndpoint{std::move(*socket), false};
     }
-    constexpr const char* kDevice = "/dev/xen/xenbus";
-    UniqueFd device{::open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC)};
-    if (device)
-        return XsEndpoint{std::move(device), true};
-    return closed_error(why + system_error(kDevice, errno).what);
+    std::string why = socket.error().what;
+    if (!socket_was_there_) {
+        UniqueFd device{::open(device_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+        if (device)
+            return XsEndpoint{std::move(device), true};
+        why += "; " + system_error(device_, errno).what;
+    }
+    return closed_error(why);
 }
 
 std::shared_ptr<XsConnection>

@@ -18,15 +18,31 @@
 
 namespace zocalo::toolstack {
 
-// An open way to xenstored. The kernel's /dev/xen/xenbus takes one message per write(2), the socket
-// any number.
+// An open way to xenstored. The socket takes any number of requests; the kernel's /dev/xen/xenbus
+// one at a time: it keeps the last message where it was read to, and the next one overwrites it
+// (Linux, xenbus_dev_frontend.c). It answers watches itself, with request id 0.
 struct XsEndpoint {
     UniqueFd fd;
-    bool one_message_per_write{};
+    bool kernel_device{};
 };
 
-// The daemon's socket if it is there, else the kernel's device. Code::unreachable, with the reason.
-Outcome<XsEndpoint> open_xenstored();
+// Finds xenstored: its socket if it is there, else the kernel's device. Once it was met at its
+// socket it is looked for there only: while it starts anew the socket is missing for a moment.
+class XenstoredFinder {
+  public:
+    explicit XenstoredFinder(
+        std::string socket = "/run/xenstored/socket", std::string device = "/dev/xen/xenbus"
+    )
+        : socket_(std::move(socket)), device_(std::move(device))
+    {
+    }
+    // Code::unreachable, with the reason.
+    Outcome<XsEndpoint> operator()();
+
+  private:
+    std::string socket_, device_;
+    bool socket_was_there_{};
+};
 
 class XsConnection {
   public:

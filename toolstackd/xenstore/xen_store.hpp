@@ -16,7 +16,7 @@
 namespace zocalo::toolstack {
 
 struct XenStoreOptions {
-    std::function<Outcome<XsEndpoint>()> connect{open_xenstored};
+    std::function<Outcome<XsEndpoint>()> connect{XenstoredFinder{}};
     std::chrono::milliseconds request_limit{10'000};
     unsigned attempts{16}; // of one commit, before Code::conflict
     std::chrono::milliseconds reconnect_first{50}, reconnect_most{2'000};

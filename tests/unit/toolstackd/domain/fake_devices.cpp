@@ -27,8 +27,8 @@ std::string backend_kind(DeviceKind kind)
 }
 std::string backend(DomId domid, DeviceKey key)
 {
-    return "/local/domain/0/zocalo/backend/" + backend_kind(key.kind) + "/" + std::to_string(domid.value) +
-           "/" + std::to_string(key.devid);
+    return "/local/domain/0/zocalo/backend/" + backend_kind(key.kind) + "/" +
+           std::to_string(domid.value) + "/" + std::to_string(key.devid);
 }
 
 class FakeDevices final : public Devices {
@@ -132,7 +132,8 @@ class FakeDevices final : public Devices {
         for (const char* kind : {"zblk/", "znet/"})
             changes.push_back(
                 {StoreChange::Kind::remove,
-                 std::string("/local/domain/0/zocalo/backend/") + kind + std::to_string(domid.value),
+                 std::string("/local/domain/0/zocalo/backend/") + kind +
+                     std::to_string(domid.value),
                  {},
                  {}}
             );

@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <sys/socket.h>
 #include <utility>
@@ -106,11 +107,13 @@ void FakeXenstored::State::read(const std::shared_ptr<Line>& line)
 void FakeXenstored::State::received(const std::shared_ptr<Line>& line, std::size_t n)
 {
     std::string_view bytes(line->input.data(), n);
+    unsigned together = 0;
     while (!bytes.empty() && !line->reader.broken()) {
         bytes.remove_prefix(line->reader.feed(bytes));
         xen::XsMessage message;
         if (line->reader.message(message)) {
             ++owner->requests;
+            owner->at_once = std::max(owner->at_once, ++together);
             if (!owner->silent)
                 answer(*line, message);
         }
@@ -133,7 +136,13 @@ void FakeXenstored::State::answer(Line& line, const xen::XsMessage& message)
     if (id == 0 && !changed.empty())
         ++generation;
     if (error.empty())
-        emit(line, message.header.type, message.header.req_id, id, payload);
+        emit(
+            line,
+            message.header.type,
+            owner->as_device && message.header.type == XS_WATCH ? 0 : message.header.req_id,
+            id,
+            payload
+        );
     else
         emit(line, XS_ERROR, message.header.req_id, id, error + '\0');
     if (id == 0 || message.header.type == XS_TRANSACTION_END)
@@ -296,7 +305,7 @@ std::function<Outcome<XsEndpoint>()> FakeXenstored::connector()
         const auto line = std::make_shared<Line>(state_->executor, ends[1]);
         state_->lines.push_back(line);
         state_->read(line);
-        return XsEndpoint{UniqueFd(ends[0]), false};
+        return XsEndpoint{UniqueFd(ends[0]), as_device};
     };
 }
 

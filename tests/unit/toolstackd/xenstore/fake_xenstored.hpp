@@ -40,9 +40,11 @@ class FakeXenstored {
     void send_garbage(const std::string& bytes);
 
     bool accepting = true;
-    bool silent = false;       // takes requests, never answers
-    unsigned conflicts = 0;    // so many next commits answer EAGAIN
-    unsigned requests = 0;     // seen so far
+    bool silent = false;    // takes requests, never answers
+    bool as_device = false; // is behind /dev/xen/xenbus: one request at a time, watches have no id
+    unsigned at_once = 0;   // most requests that came before the first of them was answered
+    unsigned conflicts = 0; // so many next commits answer EAGAIN
+    unsigned requests = 0;  // seen so far
     unsigned transactions = 0; // started so far
     unsigned open_transactions() const;
     std::set<std::string> introduced; // domids

@@ -9,6 +9,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 namespace zocalo::toolstack {
 namespace {
 
@@ -72,6 +77,48 @@ TEST_F(XenStoreTest, WritesReadsListsAndRemoves)
     EXPECT_TRUE(get(store->commit({{Kind::remove, "/d", "", {}}}, {})));
     EXPECT_EQ(server.nodes(), 1u);
     EXPECT_EQ(store->request_count(), server.requests);
+}
+
+TEST_F(XenStoreTest, TheKernelsDeviceIsAskedOneThingAtATime)
+{
+    server.as_device = true;
+    start();
+    unsigned seen = 0;
+    const auto watch = store->watch("/d", [&](const std::string&) { ++seen; });
+    EXPECT_TRUE(get(store->commit(
+        {{Kind::write, "/d/a", "1", {"n0"}}, {Kind::write, "/d/b", "2", {}}},
+        {{"/d", std::nullopt, true}}
+    )));
+    until([&] { return seen >= 2; }); // its first event, and those of the writes
+    EXPECT_EQ(get(store->read("/d/b")).value(), "2");
+    EXPECT_EQ(server.at_once, 1U);
+    EXPECT_GT(server.requests, 6U);
+}
+
+TEST_F(XenStoreTest, AXenstoredThatWasMetAtItsSocketIsLookedForThereOnly)
+{
+    char folder[] = "/tmp/zocalo-xenstored-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    const std::string path = std::string{folder} + "/socket";
+    XenstoredFinder find{path, "/dev/null"};
+    ASSERT_TRUE(find()); // no socket yet: perhaps xenstored is another domain
+    EXPECT_TRUE(find()->kernel_device);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    {
+        const UniqueFd listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        ASSERT_EQ(
+            bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0
+        );
+        ASSERT_EQ(listen(listener.get(), 1), 0);
+        ASSERT_TRUE(find());
+        EXPECT_FALSE(find()->kernel_device);
+    }
+    std::filesystem::remove_all(folder);
+    const auto gone = find();
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(gone.error().code, Code::unreachable);
 }
 
 TEST_F(XenStoreTest, ListsMoreNamesThanOneMessageHolds)
