@@ -32,8 +32,13 @@ Answer domctl::set_affinity(Domctl& ctl)
         }
         TRY(copy_out(args.cpumap_hard, wanted));
     }
-    if ((args.flags & XEN_VCPUAFFINITY_SOFT) != 0) // no processor is nearer to anything here
-        TRY(copy_out(args.cpumap_soft, all));
+    if ((args.flags & XEN_VCPUAFFINITY_SOFT) != 0) {
+        const CpuMask wanted = TRY(copy_in(args.cpumap_soft)) & all;
+        if (wanted == 0)
+            return Errno::inval;
+        vcpu.sched.liking = wanted;
+        TRY(copy_out(args.cpumap_soft, wanted & vcpu.sched.affinity));
+    }
     return 0;
 }
 
@@ -44,7 +49,7 @@ Answer domctl::get_affinity(Domctl& ctl)
     if ((args.flags & XEN_VCPUAFFINITY_HARD) != 0)
         TRY(copy_out(args.cpumap_hard, vcpu.sched.affinity & all_cpus(ctl.system())));
     if ((args.flags & XEN_VCPUAFFINITY_SOFT) != 0)
-        TRY(copy_out(args.cpumap_soft, all_cpus(ctl.system())));
+        TRY(copy_out(args.cpumap_soft, vcpu.sched.liking & all_cpus(ctl.system())));
     return 0;
 }
 

@@ -42,6 +42,7 @@ struct SchedGroup {
 struct SchedEntity {
     SchedGroup* group{};           // never null once it is woken
     CpuMask affinity{~CpuMask{0}}; // where it may run
+    CpuMask liking{~CpuMask{0}};   // where it is woken if there is an idle processor among them
     unsigned cpu{};                // whose queue it belongs to
     bool runnable{};               // wants to run: queued, or running
     bool running{};

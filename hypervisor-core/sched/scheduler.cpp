@@ -64,19 +64,31 @@ std::uint64_t Scheduler::load(unsigned cpu) const
 
 // Where an entity that wakes is put: where it was if nobody is there, else where nobody is, else
 // where it was, if it may be there.
+// An idle processor of these, `first` if it is one; kMaxCpus: none.
+unsigned Scheduler::idle_among(CpuMask cpus, unsigned first) const
+{
+    const CpuMask online = cpus & online_;
+    if ((cpus >> first & 1) != 0 && load(first) == 0)
+        return first;
+    for (unsigned cpu = 0; cpu < kMaxCpus && (online >> cpu) != 0; ++cpu)
+        if ((online >> cpu & 1) != 0 && load(cpu) == 0)
+            return cpu;
+    return kMaxCpus;
+}
+
 unsigned Scheduler::place(const SchedEntity& entity) const
 {
-    if (entity.kept || load(entity.cpu) == 0)
-        if (entity.kept || may_run_on(entity, entity.cpu))
-            return entity.cpu;
+    if (entity.kept)
+        return entity.cpu;
+    for (const CpuMask cpus : {entity.affinity & entity.liking, entity.affinity})
+        if (const unsigned idle = idle_among(cpus, entity.cpu); idle != kMaxCpus)
+            return idle;
     unsigned found = may_run_on(entity, entity.cpu) ? entity.cpu : kMaxCpus;
     std::uint64_t least = found != kMaxCpus ? load(found) : ~std::uint64_t{0};
     for (unsigned cpu = 0; cpu < kMaxCpus && (online_ >> cpu) != 0; ++cpu) {
         if ((online_ >> cpu & 1) == 0 || !may_run_on(entity, cpu))
             continue;
         const std::uint64_t there = load(cpu);
-        if (there == 0)
-            return cpu;
         if (found == kMaxCpus || (found != entity.cpu && there < least)) {
             found = cpu;
             least = there;

@@ -62,6 +62,7 @@ class Scheduler {
     void remove(SchedEntity& entity);
     void move(SchedEntity& entity, unsigned to, std::uint64_t now);
     unsigned place(const SchedEntity& entity) const;
+    unsigned idle_among(CpuMask cpus, unsigned first) const;
     std::uint64_t load(unsigned cpu) const;
     void charge(SchedEntity& entity, std::uint64_t now);
     unsigned put_back(unsigned cpu, SchedEntity& current, std::uint64_t now);

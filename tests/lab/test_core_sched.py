@@ -23,8 +23,6 @@ memory = 128
 vcpus = 4
 """
 
-pytestmark = pytest.mark.unproven
-
 
 @pytest.fixture(scope="module")
 def counted(deb):

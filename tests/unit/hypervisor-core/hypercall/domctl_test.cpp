@@ -343,6 +343,15 @@ TEST_F(DomctlTest, WeightCapAndAffinityAreSetAndRead)
     put(kBuffer, std::uint16_t{0xfffc});
     EXPECT_EQ(domctl(op, XEN_DOMCTL_setvcpuaffinity, id), minus(Errno::inval))
         << "no such processor";
+    xen_domctl soft{};
+    soft.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_SOFT;
+    soft.u.vcpuaffinity.cpumap_soft.nr_bits = 16;
+    point(soft.u.vcpuaffinity.cpumap_soft.bitmap, kBuffer);
+    put(kBuffer, std::uint16_t{1});
+    ASSERT_EQ(domctl(soft, XEN_DOMCTL_setvcpuaffinity, id), 0);
+    EXPECT_EQ(get<std::uint16_t>(kBuffer), 0) << "what takes effect beside the hard one";
+    ASSERT_EQ(domctl(soft, XEN_DOMCTL_getvcpuaffinity, id), 0);
+    EXPECT_EQ(get<std::uint16_t>(kBuffer), 1);
     op.u.vcpuaffinity.cpumap_hard.nr_bits = ~0U;
     EXPECT_EQ(domctl(op, XEN_DOMCTL_getvcpuaffinity, id), minus(Errno::inval));
     point(op.u.vcpuaffinity.cpumap_hard.bitmap, kWild);

@@ -306,6 +306,24 @@ TEST(Bvt, AffinityIsKept)
     EXPECT_EQ(pinned.entity.cpu, 1U);
 }
 
+TEST(Bvt, AVcpuIsWokenWhereItLikesToBeIfThatIdles)
+{
+    Machine machine{3};
+    auto& task = machine.add();
+    task.entity.liking = 1 << 2;
+    machine.wake(task);
+    EXPECT_EQ(task.entity.cpu, 2U);
+    machine.run_for(kMillisecond);
+    machine.sleep(task);
+    machine.run_for(kMillisecond);
+    auto& rival = machine.add();
+    rival.entity.affinity = 1 << 2;
+    machine.wake(rival);
+    machine.run_for(kMillisecond);
+    machine.wake(task);
+    EXPECT_NE(task.entity.cpu, 2U) << "others idle";
+}
+
 // Its registers are still on the processor that idles, which lets go of them first.
 TEST(Bvt, ChangedAffinityMovesASleepingVcpuBeforeItRunsAgain)
 {
