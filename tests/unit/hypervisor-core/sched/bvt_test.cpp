@@ -309,19 +309,12 @@ TEST(Bvt, AffinityIsKept)
 TEST(Bvt, AVcpuIsWokenWhereItLikesToBeIfThatIdles)
 {
     Machine machine{3};
-    auto& task = machine.add();
-    task.entity.liking = 1 << 2;
-    machine.wake(task);
-    EXPECT_EQ(task.entity.cpu, 2U);
-    machine.run_for(kMillisecond);
-    machine.sleep(task);
-    machine.run_for(kMillisecond);
-    auto& rival = machine.add();
-    rival.entity.affinity = 1 << 2;
-    machine.wake(rival);
-    machine.run_for(kMillisecond);
-    machine.wake(task);
-    EXPECT_NE(task.entity.cpu, 2U) << "others idle";
+    auto &first = machine.add(), &second = machine.add();
+    first.entity.liking = second.entity.liking = 1 << 2;
+    for (auto* task : {&first, &second})
+        machine.wake(*task);
+    EXPECT_EQ(first.entity.cpu, 2U);
+    EXPECT_NE(second.entity.cpu, 2U) << "others idle";
 }
 
 // Its registers are still on the processor that idles, which lets go of them first.
