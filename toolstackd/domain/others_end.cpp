@@ -81,27 +81,42 @@ Answer<std::vector<Loop>> loops_of(Context& ctx, const std::vector<std::string>&
     co_return loops;
 }
 
-// The kernel's backends end when their frontend's nodes are gone, and say so where they are asked
-// to. The nodes go outside of the transaction: oxenstored fires no watch on a node below one that a
-// transaction removes (docs/common-errors.md). The domain still has its number meanwhile.
+// Where its frontend was: /local/domain/7/device/vbd/51712 for …/backend/vbd/7/51712.
+std::string frontend_of(const Record& record, const std::string& device)
+{
+    const std::size_t name = device.rfind('/');
+    const std::size_t domid = device.rfind('/', name - 1);
+    const std::size_t kind = device.rfind('/', domid - 1);
+    return "/local/domain/" + std::to_string(record.instance.domid) + "/device" +
+           device.substr(kind, domid - kind) + device.substr(name);
+}
+
+// Tells the kernel's backends in their frontends' place that these have closed. xenstored removes
+// what a guest owned when it dies, and tells nobody (oxenstored 4.17): so the state is written
+// anew. The directory goes first, since a watch fires only where there was one before the
+// transaction.
 Answer<Unit>
 ask_to_close(Context& ctx, const Record& record, const std::vector<std::string>& devices)
 {
-    std::vector<StoreChange> changes;
+    std::vector<StoreChange> asking, closing;
     for (const std::string& device : devices) {
-        changes.push_back({StoreChange::Kind::write, device + "/online", "0", {}});
-        changes.push_back({StoreChange::Kind::write, device + "/state", kClosing, {}});
+        asking.push_back({StoreChange::Kind::write, device + "/online", "0", {}});
+        asking.push_back({StoreChange::Kind::write, device + "/state", kClosing, {}});
+        if (is_console(device))
+            continue;
+        const std::string frontend = frontend_of(record, device);
+        asking.push_back({StoreChange::Kind::mkdir, frontend, {}, {}});
+        closing.push_back({StoreChange::Kind::write, frontend + "/state", kClosed, {}});
     }
-    std::vector<StoreGuard> guards{owner_guard(record.domain.uuid, record.domid())};
-    auto asked = co_await ctx.store.commit(std::move(changes), std::move(guards));
-    if (!asked && asked.error().code == Code::conflict)
-        co_return Unit{}; // another tool has removed the domain's nodes
-    if (!asked)
-        co_return asked;
-    const std::string front = "/local/domain/" + std::to_string(record.instance.domid) + "/device";
-    std::vector<StoreChange> removal{{StoreChange::Kind::remove, front, {}, {}}};
-    std::vector<StoreGuard> none;
-    co_return co_await ctx.store.commit(std::move(removal), std::move(none));
+    for (auto* changes : {&asking, &closing}) {
+        std::vector<StoreGuard> guards{owner_guard(record.domain.uuid, record.domid())};
+        auto written = co_await ctx.store.commit(std::move(*changes), std::move(guards));
+        if (!written && written.error().code == Code::conflict)
+            co_return Unit{}; // another tool has removed the domain's nodes
+        if (!written)
+            co_return written;
+    }
+    co_return Unit{};
 }
 
 } // namespace
