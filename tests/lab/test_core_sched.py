@@ -23,6 +23,8 @@ memory = 128
 vcpus = 4
 """
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def counted(deb):
