@@ -70,7 +70,7 @@ class MiniGuest(Guest):
 
     def state(self, kind: str, devid: int) -> str:
         """The backend's xenbus state; empty when the device is not there."""
-        path = f"/local/domain/0/backend/{kind}/{self.id}/{devid}/state"
+        path = f"/local/domain/0/zocalo/backend/{kind}/{self.id}/{devid}/state"
         return self.dom0.run(["xenstore-read", path])[1].strip()
 
     def events(self, kind: str) -> list[dict]:

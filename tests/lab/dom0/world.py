@@ -86,7 +86,7 @@ def _xenstore() -> list[str]:
     lines = []
     for line in subprocess.check_output(["xenstore-ls", "-fp"], text=True, errors="replace").splitlines():
         path, _, rest = line.partition(" = ")
-        own = path.startswith("/local/domain/0/") and not path.startswith("/local/domain/0/backend")
+        own = path.startswith("/local/domain/0/") and not path.startswith(("/local/domain/0/backend", "/local/domain/0/zocalo"))
         if own or path.startswith("/tool"):
             continue
         value, _, rights = rest.rpartition("   ")
