@@ -48,6 +48,8 @@ struct PvState {
     Mfn kernel_table{};   // L4 while in the kernel; holds a type reference when non-zero
     Mfn user_table{};     // L4 while in user space, or zero
     Mfn ending_table{};   // to be ended before the vCPU goes on (PageTables::finish), or zero
+    Mfn begun_table{};    // its interrupted call goes on with it (PageTables::take_begun), or zero
+    std::uint64_t begun_by{}; // that call's number
     std::array<Mfn, kGuestGdtFrames> gdt{};
     unsigned gdt_entries{};
     std::array<Mfn, 16> ldt{};

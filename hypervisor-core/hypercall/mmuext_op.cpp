@@ -31,7 +31,15 @@ Result<Unit> pin(Call& call, const mmuext_op& op, const MapRights& rights)
     if (owner == nullptr) // the hypervisor's frames are nobody's tables
         return Errno::perm;
     const unsigned level = op.cmd - MMUEXT_PIN_L1_TABLE + 1;
-    return call.system.tables.pin(Mfn{op.arg1.mfn}, level, owner->rights());
+    const Mfn table{op.arg1.mfn};
+    const auto pinned = call.system.tables.pin(table, level, owner->rights());
+    // Its own pin, begun by the call before: another vCPU used the table and so validated the rest.
+    if (!pinned && pinned.error() == Errno::inval && call.vcpu.pv.begun_table == table) {
+        const FrameInfo& frame = call.system.memory.frames()[table];
+        if (frame.has(FrameInfo::pinned) && frame.table_level() == level)
+            return Unit{};
+    }
+    return pinned;
 }
 
 Result<Unit> new_kernel_root(Call& call, Mfn root)

@@ -5,6 +5,8 @@
 
 #include <xen/xen.h>
 
+#include <utility>
+
 namespace zocalo::hv {
 namespace {
 
@@ -61,6 +63,20 @@ void tell_refusal(Call& call)
         ", is not there");
 }
 
+// What an interrupted call left is for the same call made again: if that did not go on with it,
+// because another vCPU came between, nobody will.
+void keep_begun(Call& call, Mfn begun)
+{
+    PvState& pv = call.vcpu.pv;
+    const bool forgotten = pv.begun_table != Mfn{} && pv.begun_by == call.number;
+    if (forgotten && pv.begun_table != begun && pv.ending_table == Mfn{})
+        pv.ending_table = std::exchange(pv.begun_table, Mfn{});
+    if (begun != Mfn{}) {
+        pv.begun_table = begun;
+        pv.begun_by = call.number;
+    }
+}
+
 } // namespace
 
 Answer dispatch_part(Call& call)
@@ -81,11 +97,13 @@ Answer dispatch_part(Call& call)
 Answer dispatch(Call& call)
 {
     PageTables& tables = call.system.tables;
+    PvState& pv = call.vcpu.pv;
     tables.refill();
     const Answer answer = dispatch_part(call);
     // Seen to on the way out, before the guest goes on (entry/work.cpp).
     if (tables.has_leftover())
-        call.vcpu.pv.ending_table = tables.take_leftover();
+        pv.ending_table = tables.take_leftover();
+    keep_begun(call, tables.take_begun());
     return answer;
 }
 

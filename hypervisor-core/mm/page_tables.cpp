@@ -206,9 +206,10 @@ void PageTables::leave(Mfn table)
 
 void PageTables::give_up(Mfn table, unsigned level, Errno why)
 {
-    if (why == Errno::again)
+    if (why == Errno::again) {
         memory_.frames()[table].set(FrameInfo::ownerless);
-    else if (!put(table, level))
+        begun_ = table;
+    } else if (!put(table, level))
         leave(table);
 }
 
@@ -267,7 +268,10 @@ Result<Unit> PageTables::pin(Mfn table, unsigned level, const MapRights& rights)
         return taken.why;
     if (taken.use == Use::had || taken.why == Errno::again) { // a pin that is not yet through
         frame.set(FrameInfo::pinned);
-        return taken.use == Use::had ? Result<Unit>{Unit{}} : taken.why;
+        if (taken.use == Use::had)
+            return Unit{};
+        begun_ = table;
+        return taken.why;
     }
     frame.clear(FrameInfo::pinned);
     give_up(table, level, taken.why);

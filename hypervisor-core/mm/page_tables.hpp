@@ -59,6 +59,9 @@ class PageTables {
     // The table whose end was interrupted, or frame 0; the caller sees to it (finish) from now on.
     Mfn take_leftover() { return std::exchange(leftover_, Mfn{}); }
     bool has_leftover() const { return leftover_ != Mfn{}; }
+    // The table that an interrupted call left partial and nobody's, or frame 0: whoever ends that
+    // call otherwise than by going on sees to it with finish().
+    Mfn take_begun() { return std::exchange(begun_, Mfn{}); }
     // Goes on with the end of such a table. Whether it is over.
     [[nodiscard]] bool finish(Mfn table);
 
@@ -121,6 +124,7 @@ class PageTables {
     std::uint64_t machine_frames_{std::uint64_t{1} << 40};
     unsigned patience_{kWorkOfACall}; // tables that may be gone through until the call ends
     Mfn leftover_{};
+    Mfn begun_{};
 };
 
 } // namespace zocalo::hv

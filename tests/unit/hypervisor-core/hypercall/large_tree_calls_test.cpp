@@ -93,6 +93,35 @@ TEST_F(LargeTreeCallsTest, ANewRootThatTookSeveralCallsIsDroppedInPieces)
     destroy();
 }
 
+TEST_F(LargeTreeCallsTest, APinThatAnotherVcpuCarriedToItsEndSucceeds)
+{
+    EXPECT_EQ(mmuext(MMUEXT_PIN_L4_TABLE, root, 1), 1);
+    caller = guest.vcpus[1];
+    EXPECT_EQ(mmuext(MMUEXT_NEW_USER_BASEPTR, root, 10), 0);
+    caller = &vcpu;
+    EXPECT_EQ(mmuext(MMUEXT_PIN_L4_TABLE, root, 1), 0);
+    EXPECT_EQ(mmuext(MMUEXT_PIN_L4_TABLE, root, 1), minus(Errno::inval))
+        << "this time it is another";
+    destroy();
+}
+
+// Another vCPU made the root something else between the two calls: what the first one did is
+// undone.
+TEST_F(LargeTreeCallsTest, AnInterruptedCallThatDoesNotGoOnLeavesNothing)
+{
+    EXPECT_EQ(mmuext(MMUEXT_NEW_USER_BASEPTR, root, 1), 1);
+    const FrameInfo& frame = system.memory.frames()[root];
+    EXPECT_TRUE(frame.has(FrameInfo::ownerless));
+    EXPECT_EQ(mmuext(MMUEXT_NEW_USER_BASEPTR, Mfn{}, 10), 0);
+    ASSERT_EQ(vcpu.pv.ending_table, root);
+    while (!system.tables.finish(root))
+        ;
+    vcpu.pv.ending_table = Mfn{};
+    EXPECT_EQ(frame.type_refs, 0U);
+    EXPECT_EQ(frame.refs, 1U);
+    destroy();
+}
+
 // Its frame would otherwise outlive the domain, pinned for nobody.
 TEST_F(LargeTreeCallsTest, APinnedTableThatIsGivenBackIsFreed)
 {
