@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/format/xl_tables.hpp"
 
+#include "common/rpc/device_states.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdarg>
@@ -34,25 +36,6 @@ double seconds(std::uint64_t ns)
 unsigned long mib(std::uint64_t kib)
 {
     return static_cast<unsigned long>(kib / 1024);
-}
-
-// XenbusState numbers (xen/io/xenbus.h), which xl prints.
-int xenbus_number(const std::string& state)
-{
-    constexpr std::array<const char*, 9> kNames{
-        "unknown",
-        "initialising",
-        "initwait",
-        "initialised",
-        "connected",
-        "closing",
-        "closed",
-        "reconfiguring",
-        "reconfigured"};
-    for (std::size_t i = 0; i < kNames.size(); ++i)
-        if (state == kNames[i])
-            return static_cast<int>(i);
-    return 0;
 }
 
 } // namespace
@@ -160,7 +143,7 @@ void xl_blocks(std::ostream& out, const rpc::DomainDetail& detail)
             d.devid,
             d.backend_domid,
             detail.domain.domid,
-            xenbus_number(d.frontend_state),
+            rpc::device_state_number(d.frontend_state),
             static_cast<int>(d.event_channel),
             static_cast<int>(d.ring_ref),
             d.backend_path.c_str());
@@ -191,7 +174,7 @@ void xl_networks(std::ostream& out, const rpc::DomainDetail& detail)
         put(out,
             "%6u %5d %6d %5d/%-11d %-30s\n",
             n.devid,
-            xenbus_number(n.frontend_state),
+            rpc::device_state_number(n.frontend_state),
             split ? -1 : static_cast<int>(n.tx_event_channel),
             static_cast<int>(n.tx_ring_ref),
             static_cast<int>(n.rx_ring_ref),
@@ -215,7 +198,11 @@ void xl_channel_header(std::ostream& out)
 void xl_channels(std::ostream& out, const rpc::DomainDetail& detail)
 {
     for (const auto& c : detail.channels) {
-        put(out, "%-3u %-2u %-5d ", c.devid, c.backend_domid, xenbus_number(c.frontend_state));
+        put(out,
+            "%-3u %-2u %-5d ",
+            c.devid,
+            c.backend_domid,
+            rpc::device_state_number(c.frontend_state));
         put(out, "%-6d ", static_cast<int>(c.event_channel));
         put(out, "%-8d %-10s ", static_cast<int>(c.ring_ref), c.connection.c_str());
         if (c.connection == "pty") // xl shows where the terminal is, and of a socket nothing

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/xenstore/node_value.hpp"
 
-#include <array>
+#include "common/rpc/device_states.hpp"
+
 #include <charconv>
 
 namespace zocalo::toolstack {
@@ -18,18 +19,8 @@ std::int64_t node_number(const std::optional<std::string>& value, std::int64_t o
 
 std::string state_word(const std::optional<std::string>& value)
 {
-    static constexpr std::array kWords{
-        "unknown",
-        "initialising",
-        "init-wait",
-        "initialised",
-        "connected",
-        "closing",
-        "closed",
-        "reconfiguring",
-        "reconfigured"};
     const auto state = static_cast<std::size_t>(node_number(value, 0));
-    return kWords[state < kWords.size() ? state : 0];
+    return std::string{rpc::kDeviceStates[state < rpc::kDeviceStates.size() ? state : 0]};
 }
 
 } // namespace zocalo::toolstack

@@ -11,7 +11,7 @@ namespace zocalo::toolstack {
 // A decimal number and nothing else, or `otherwise`.
 std::int64_t node_number(const std::optional<std::string>& value, std::int64_t otherwise = -1);
 
-// XenbusState's words for views: "initialising", "init-wait", … ; "unknown" for anything else.
+// The word of rpc::kDeviceStates for what is written in a `state` node; "unknown" for nonsense.
 std::string state_word(const std::optional<std::string>& value);
 
 } // namespace zocalo::toolstack

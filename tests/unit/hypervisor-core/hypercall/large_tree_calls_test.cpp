@@ -37,16 +37,9 @@ struct LargeTreeCallsTest : SystemFixture {
         op.cmd = command;
         op.arg1.mfn = mfn.value;
         put(kArgument, op);
-        std::array<std::uint64_t, 5> arguments{kArgument, 1, 0, DOMID_SELF, 0};
-        for (unsigned turn = 0; turn < turns; ++turn) {
-            TrapFrame frame{};
-            Call call{system, *caller, frame, __HYPERVISOR_mmuext_op, arguments};
-            const Answer answer = dispatch(call);
-            if (answer.kind() != Answer::Kind::again)
-                return answer.value();
-            arguments = answer.arguments();
-        }
-        return 1; // not through yet
+        // 1: not through yet.
+        return make_some(__HYPERVISOR_mmuext_op, {kArgument, 1, 0, DOMID_SELF, 0}, turns)
+            .value_or(1);
     }
     void destroy()
     {
