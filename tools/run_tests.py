@@ -16,24 +16,27 @@ from pathlib import Path
 
 TREE = Path(__file__).resolve().parent.parent
 OUT = TREE / "build/test"
-MOST_REPEATED = 5
+MOST_FILES_REPEATED, LAST_REPEAT_S = 4, 3000
 MOST_LABS, GIB_EACH_LAB = 4, 6
+MOST_OF_A_REASON = 300  # characters
 
 
 @dataclass
 class Sum:
-    """Tests counted so far; `names` are those that failed."""
+    """Tests counted so far; `names` are those that failed, `reasons` what some of them said."""
 
     passed: int = 0
     failed: int = 0
     skipped: int = 0
     names: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Sum"):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.names += other.names
+        self.reasons |= other.reasons
 
     def line(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
@@ -44,10 +47,12 @@ def from_junit(path: Path) -> Sum:
     total = Sum()
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         label = ".".join(filter(None, (case.get("classname"), case.get("name"))))
-        if case.find("failure") is not None or case.find("error") is not None \
-                or case.get("status") == "fail":
+        bad = [found for word in ("failure", "error") if (found := case.find(word)) is not None]
+        if bad or case.get("status") == "fail":
             total.failed += 1
             total.names.append(label)
+            if bad and bad[0].get("message"):
+                total.reasons[label] = " ".join(bad[0].get("message").split())[:MOST_OF_A_REASON]
         elif case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
             total.skipped += 1
         else:
@@ -148,22 +153,25 @@ def side_by_side() -> list[str]:
 def lab(stage: Stage) -> Sum:
     """Emulated machines on a busy host miss a limit now and then, so what failed gets one more boot.
 
-    What passes only then is counted as passed and named, so that it can be looked into.
+    What passes only then is counted as passed and named, so that it can be looked into. Failures are counted by their
+    files: those of one file often have one cause, the machine or the guest that its tests share.
     """
-    junit = OUT / "lab.xml"
+    junit, begin = OUT / "lab.xml", time.monotonic()
     pytest = (sys.executable, "-m", "pytest", "-v", "-o", f"cache_dir={OUT / 'pytest'}", "-m",
               "not unproven and not long", *side_by_side(), "tests/lab")
     ok = stage.command(*pytest, f"--junitxml={junit}")
     first = stage.results(junit, ok)
-    if not 0 < first.failed <= MOST_REPEATED or first.passed == 0:
+    files = {".".join(name.split(".")[:3]) for name in first.names}
+    if not 0 < len(files) <= MOST_FILES_REPEATED or first.passed == 0 or time.monotonic() - begin > LAST_REPEAT_S:
         return first
     again = OUT / "lab-again.xml"
     ok = stage.command(*pytest, "--last-failed", f"--junitxml={again}")
     second = stage.results(again, ok)
     for name in first.names:
         if name not in second.names:
-            print(f"   FLAKY {name}: passed at the second try")
-    return Sum(first.passed + second.passed, second.failed, first.skipped + second.skipped, second.names)
+            print(f"   FLAKY {name}: passed at the second try; at the first: {first.reasons.get(name, '?')}")
+    return Sum(first.passed + second.passed, second.failed, first.skipped + second.skipped, second.names,
+               second.reasons)
 
 
 def lab_only(*options: str):
@@ -218,7 +226,7 @@ def main() -> int:
         total.add(result)
         print(f"   {result.line()} ({time.monotonic() - begin:.0f} s; {OUT / name}.log)", flush=True)
     for name in total.names:
-        print(f"FAILED {name}")
+        print(f"FAILED {name}" + (f": {total.reasons[name]}" if name in total.reasons else ""))
     if total.passed + total.failed + total.skipped == 0:
         total = Sum(failed=1)
     print(total.line())

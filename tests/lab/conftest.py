@@ -15,7 +15,7 @@ sys.path.insert(0, str(TREE))
 import lab  # noqa: E402
 from lab import cli, images, qemu  # noqa: E402
 from leaks import LeakCheck  # noqa: E402
-from toolstack import GUESTS, WORK, Guest, Xl, Zl  # noqa: E402,F401
+from toolstack import GUESTS, KINDS, WORK, Guest, Xl, Zl  # noqa: E402,F401
 
 
 def pytest_addoption(parser):
@@ -105,7 +105,7 @@ def no_leaks(request):
         pytest.fail("the test left dom0 in another state:\n" + "\n".join(found), pytrace=False)
 
 
-@pytest.fixture(scope="module", params=["pv", "pvh"])
+@pytest.fixture(scope="module", params=KINDS)
 def guest(request, zl, leak_check) -> Guest:
     """A running minimal guest with its console attached, shared by the tests of a file.
 

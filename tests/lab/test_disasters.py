@@ -9,6 +9,7 @@ from toolstack import BOOT_LIMIT_S, WORK, Guest, until
 
 from lab.guest_shell import GuestShell
 
+pytestmark = pytest.mark.long
 BRIDGE = ("ip link add xenbr0 type bridge forward_delay 0 && ip address add 10.77.0.1/24 dev xenbr0"
           " && ip link set xenbr0 up")
 STATE = "/var/lib/zocalo"

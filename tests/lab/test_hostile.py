@@ -5,6 +5,7 @@ from mini_guest import image_digest, make_bridge, mini_guest, new_image, program
 from test_backends import LOST, configure, healthy
 from toolstack import until
 
+pytestmark = pytest.mark.long
 XVDB = 51728
 MODULES = ("xen-evtchn", "xen-gntalloc")
 CONNECTED = 4

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels, CD drives, limits of groups, ports of bridges and routed cards of a guest that zl made."""
 import pytest
-from toolstack import WORK, Guest, until
+from toolstack import KINDS, WORK, Guest, until
 
 # Says to the socket what it reads from stdin, and prints what comes back in two seconds.
 TALK = """import socket, sys, time
@@ -28,7 +28,7 @@ def make(zl):
         guest.remove()
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_channel_is_a_socket_here_and_a_console_there(zl, xl, dom0, make, kind):
     path = f"{WORK}/agent.sock"
     guest = make("talker", kind, channel=[f"name=org.example.agent,connection=socket,path={path}",

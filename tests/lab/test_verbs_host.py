@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from toolstack import WORK, Guest, config_text, until
+from toolstack import KINDS, WORK, Guest, config_text, until
 
 from lab.guest_shell import GuestShell
 
@@ -146,7 +146,7 @@ def test_a_foreign_domain_is_listed_and_left_alone(zl, xl, dom0, foreign):
     assert "theirs" not in xl.domains()
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_adopted_domain_is_ours(zl, xl, dom0, foreign, kind):
     foreign("adoptee", kind)
     domid = xl.domains()["adoptee"]["id"]
@@ -217,7 +217,7 @@ def test_zl_reads_what_xl_reads(zl, dom0):
     dom0.must(["rm", file])
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_stock_xl_does_to_our_domain_is_followed(zl, xl, dom0, kind):
     guest = Guest(zl, "ours", kind).create("-p")
     domid, uuid = guest.domid, guest.uuid

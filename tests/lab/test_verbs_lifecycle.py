@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from toolstack import BOOT_LIMIT_S, GUESTS, WORK, Guest, until
+from toolstack import BOOT_LIMIT_S, GUESTS, KINDS, WORK, Guest, until
 
 from lab.guest_shell import GuestShell
 
-KINDS = ["pv", "pvh"]
 # What the kernel starts instead of the shell: the guest ends by itself as soon as it is up.
 ENDS = {"poweroff": "rdinit=/sbin/poweroff", "reboot": "rdinit=/sbin/reboot", "crash": "rdinit=/bin/true"}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Managed domains: define, start, edit, apply, autostart, undefine, and a host that loses its power."""
 import pytest
-from toolstack import BOOT_LIMIT_S, Guest, until
+from toolstack import BOOT_LIMIT_S, KINDS, Guest, until
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def defined(zl):
         guest.remove()
 
 
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_defined_domain_starts_stops_and_stays_known(zl, xl, defined, kind):
     guest = defined("kept", kind)
     row = zl.json("list", "kept")

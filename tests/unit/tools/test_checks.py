@@ -103,10 +103,11 @@ def test_each_folder_of_code_needs_a_readme():
 def test_results_are_counted_from_junit(tmp_path):
     junit = tmp_path / "r.xml"
     junit.write_text('<testsuite><testcase name="a" status="run"/><testcase name="b" status="fail">'
-                     '<failure/></testcase><testcase name="c" status="notrun"><skipped/></testcase>'
+                     '<failure message="not\n  so"/></testcase><testcase name="c" status="notrun"><skipped/></testcase>'
                      "</testsuite>")
     total = run_tests.from_junit(junit)
     assert (total.passed, total.failed, total.skipped, total.names) == (1, 1, 1, ["b"])
+    assert total.reasons == {"b": "not so"}
 
 
 def test_a_stage_that_finds_no_tests_has_failed(tmp_path, monkeypatch):
@@ -137,3 +138,21 @@ def test_what_failed_in_the_lab_is_tried_once_more_and_named(tmp_path, monkeypat
     total = run_tests.lab(run_tests.Stage("lab", ""))
     assert (total.passed, total.failed, total.names) == (2, 1, ["f.broken"])
     assert "FLAKY f.late" in capsys.readouterr().out
+
+
+def test_a_shared_guest_that_failed_is_one_reason_to_try_again(tmp_path, monkeypatch):
+    """Sixteen tests of one guest fail together; as many files do only when something is really broken."""
+    monkeypatch.setattr(run_tests, "OUT", tmp_path)
+    runs = []
+
+    def command(_, *words):
+        runs.append(words)
+        target = Path([word for word in words if word.startswith("--junitxml=")][0].split("=")[1])
+        junit(target, [] if "--last-failed" in words else failing, ["fine"])
+        return "--last-failed" in words
+    monkeypatch.setattr(run_tests.Stage, "command", command)
+    failing = [f"g.h.test_{number}" for number in range(16)]
+    assert run_tests.lab(run_tests.Stage("lab", "")).failed == 0 and len(runs) == 2
+    runs.clear()
+    failing = [f"g{number}.h.test" for number in range(16)]
+    assert run_tests.lab(run_tests.Stage("lab", "")).failed == 16 and len(runs) == 1
