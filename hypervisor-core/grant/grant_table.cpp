@@ -4,66 +4,47 @@
 #include "hypervisor-core/hal/memory.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <new>
 
 namespace zocalo::hv {
 namespace {
 
 constexpr std::uint32_t kMostUses = 1 << 24;
-// How often the owner may change an entry under our hands before we give up on it.
-constexpr unsigned kPatience = 4;
 
-// Flags and domain of an entry change together, or the owner could swap one after the other was
-// checked: they are one word here. Flags are the low half.
-constexpr unsigned kDomainShift = 16;
-static_assert(offsetof(grant_entry_v1_t, flags) == 0 && offsetof(grant_entry_v1_t, domid) == 2);
-
-std::atomic_ref<std::uint32_t> status_word(grant_entry_v1_t& entry)
+// The one of the things in those frames that belongs to an entry.
+template <class T, std::size_t N> T& in_frames(const std::array<Mfn, N>& frames, GrantRef ref)
 {
-    return std::atomic_ref<std::uint32_t>{*reinterpret_cast<std::uint32_t*>(&entry)};
-}
-
-constexpr std::uint32_t status_bits(GrantAccess access)
-{
-    return access == GrantAccess::write ? GTF_reading | GTF_writing : GTF_reading;
-}
-
-// Says in the entry that it is used, if it permits that use to `peer`.
-GrantStatus mark_used(grant_entry_v1_t& entry, DomId peer, GrantAccess access)
-{
-    const auto word = status_word(entry);
-    std::uint32_t seen = word.load(std::memory_order_acquire);
-    for (unsigned attempt = 0; attempt < kPatience; ++attempt) {
-        const bool permits = (seen & GTF_type_mask) == GTF_permit_access &&
-                             seen >> kDomainShift == peer.value &&
-                             (access == GrantAccess::read || (seen & GTF_readonly) == 0);
-        if (!permits)
-            return GrantStatus::general_error;
-        if (word.compare_exchange_strong(seen, seen | status_bits(access)))
-            return GrantStatus::okay;
-    }
-    return GrantStatus::general_error;
-}
-
-void mark_unused(grant_entry_v1_t& entry, std::uint32_t bits)
-{
-    status_word(entry).fetch_and(~bits, std::memory_order_release);
+    constexpr unsigned kEach = kPageSize / sizeof(T);
+    return reinterpret_cast<T*>(hal::frame_bytes(frames[ref.value / kEach]))[ref.value % kEach];
 }
 
 } // namespace
 
-void GrantTable::start(DomId owner, unsigned limit)
+void GrantTable::start(DomId owner, unsigned limit, unsigned newest)
 {
     owner_ = owner;
     limit_ = std::min(limit, kMaxFrames);
+    newest_ = newest;
 }
 
-grant_entry_v1_t& GrantTable::shared(GrantRef ref) const
+grant_entry_v1_t& GrantTable::entry_v1(GrantRef ref) const
 {
-    auto* const entries =
-        reinterpret_cast<grant_entry_v1_t*>(hal::frame_bytes(shared_[ref.value / kPerFrame]));
-    return entries[ref.value % kPerFrame];
+    return in_frames<grant_entry_v1_t>(shared_, ref);
+}
+
+grant_entry_v2_t& GrantTable::entry_v2(GrantRef ref) const
+{
+    return in_frames<grant_entry_v2_t>(shared_, ref);
+}
+
+grant_status_t& GrantTable::status_of(GrantRef ref) const
+{
+    return in_frames<grant_status_t>(status_, ref);
+}
+
+GrantEntry GrantTable::entry(GrantRef ref) const
+{
+    return version_ == 1 ? GrantEntry{entry_v1(ref)} : GrantEntry{entry_v2(ref), status_of(ref)};
 }
 
 Result<Unit> GrantTable::grow(Memory& memory, unsigned frames)
@@ -71,6 +52,8 @@ Result<Unit> GrantTable::grow(Memory& memory, unsigned frames)
     if (frames > limit_)
         return Errno::nospc;
     while (count_ < frames) {
+        if (version_ != 1)
+            TRY(lend_status(memory, status_needed(count_ + 1)));
         const Mfn uses = TRY(memory.allocate(kActiveOrder));
         const auto lent = memory.lend_to(owner_);
         if (!lent) {
@@ -90,9 +73,7 @@ GrantStatus GrantTable::take_frame(Memory& memory, GrantRef ref, Active& use, Gr
     FrameTable& frames = memory.frames();
     const bool first = use.readers + use.writers == 0;
     if (first) {
-        // Read once: the owner may write it at any time.
-        const Mfn granted{
-            std::atomic_ref<std::uint32_t>{shared(ref).frame}.load(std::memory_order_relaxed)};
+        const Mfn granted{entry(ref).frame()}; // read once: the owner may write it at any time
         if (!frames.is_ram(granted) || !frames.get(granted, owner_))
             return GrantStatus::general_error;
         use.frame = static_cast<std::uint32_t>(granted.value);
@@ -115,10 +96,12 @@ GrantResult<Mfn> GrantTable::pin(Memory& memory, GrantRef ref, DomId peer, Grant
         return GrantStatus::general_error;
     const bool first_writer = access == GrantAccess::write && use.writers == 0;
     if (first || first_writer) {
-        if (const auto marked = mark_used(shared(ref), peer, access); marked != GrantStatus::okay)
+        const std::uint32_t bits = first ? status_bits(access) : std::uint32_t{GTF_writing};
+        const GrantEntry used = entry(ref);
+        if (const auto marked = used.mark_used(peer, access, bits); marked != GrantStatus::okay)
             return marked;
         if (const auto taken = take_frame(memory, ref, use, access); taken != GrantStatus::okay) {
-            mark_unused(shared(ref), first ? status_bits(access) : std::uint32_t{GTF_writing});
+            used.mark_unused(bits);
             return taken;
         }
     }
@@ -147,7 +130,7 @@ void GrantTable::unpin(Memory& memory, GrantRef ref, GrantAccess access)
         over |= GTF_reading;
     }
     if (over != 0)
-        mark_unused(shared(ref), over);
+        entry(ref).mark_unused(over);
 }
 
 GrantStatus GrantTable::swap(GrantRef a, GrantRef b)
@@ -157,12 +140,17 @@ GrantStatus GrantTable::swap(GrantRef a, GrantRef b)
     for (const GrantRef ref : {a, b})
         if (active(ref).readers + active(ref).writers != 0)
             return GrantStatus::general_error;
-    std::swap(shared(a), shared(b));
+    if (version_ == 1)
+        std::swap(entry_v1(a), entry_v1(b));
+    else
+        std::swap(entry_v2(a), entry_v2(b));
     return GrantStatus::okay;
 }
 
 void GrantTable::release(Memory& memory)
 {
+    while (status_count_ > 0)
+        memory.put(status_[--status_count_]);
     while (count_ > 0) {
         --count_;
         const auto uses = reinterpret_cast<std::uintptr_t>(active_[count_]) - hal::direct_map;

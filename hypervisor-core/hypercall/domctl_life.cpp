@@ -44,6 +44,9 @@ Result<Unit> check(const xen_domctl_createdomain& config)
         return Errno::inval;
     if (config.max_vcpus == 0 || config.max_vcpus > kMaxVcpus)
         return Errno::range;
+    if (config.grant_opts == 0 ||
+        config.grant_opts > GrantTable::kNewest) // a version, nothing else
+        return Errno::inval;
     if (config.cpupool_id != 0 || config.arch.emulation_flags != 0)
         return Errno::inval;
     return Unit{};
@@ -60,7 +63,11 @@ Answer domctl::create(Domctl& ctl)
     domain.tool_pauses = 1;
     domain.security_label = config.ssidref;
     std::copy(std::begin(config.handle), std::end(config.handle), domain.handle.begin());
-    domain.grants.start(id, limit_of(config.max_grant_frames, GrantTable::kMaxFrames));
+    domain.grants.start(
+        id,
+        limit_of(config.max_grant_frames, GrantTable::kMaxFrames),
+        XEN_DOMCTL_GRANT_version(config.grant_opts)
+    );
     domain.events.set_limit(
         limit_of(static_cast<std::int32_t>(config.max_evtchn_port), EventTable::kMaxPorts - 1)
     );

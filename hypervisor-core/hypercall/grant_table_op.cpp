@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HYPERVISOR_grant_table_op: the guest-visible edge of grant/. The table itself is here, its uses
-// are in grant_map_op.cpp and grant_copy_op.cpp. Refused: transfer, dump, cache_flush, and what
-// belongs to version 2 (docs: no guest of ours needs them).
+// are in grant_map_op.cpp and grant_copy_op.cpp. Refused: transfer, dump and cache_flush
+// (docs: no guest of ours needs them).
 #include "hypervisor-core/hypercall/grant_ops.hpp"
 
 namespace zocalo::hv {
@@ -44,16 +44,14 @@ Answer query_size(Call& call) // GNTTABOP_query_size
 
 Answer set_version(Call& call) // GNTTABOP_set_version
 {
-    constexpr std::uint32_t kOnlyVersion = 1;
     if (call.arguments[2] != 1)
         return Errno::inval;
     auto args = TRY(call.ref<gnttab_set_version>(1).copy_in());
-    const std::uint32_t wanted = args.version;
-    args.version = kOnlyVersion;
+    GrantTable& grants = call.domain().grants;
+    const auto done = grants.set_version(call.system.memory, args.version);
+    args.version = grants.version(); // what it is now, whatever was asked for
     TRY(call.ref<gnttab_set_version>(1).copy_out(args));
-    if (wanted == kOnlyVersion)
-        return 0;
-    return wanted == 2 ? Errno::nosys : Errno::inval;
+    return done;
 }
 
 Answer get_version(Call& call) // GNTTABOP_get_version
@@ -61,9 +59,29 @@ Answer get_version(Call& call) // GNTTABOP_get_version
     if (call.arguments[2] != 1)
         return Errno::inval;
     auto args = TRY(call.ref<gnttab_get_version>(1).copy_in());
-    TRY(policy::resolve(call.system, call.domain(), args.dom));
-    args.version = 1;
+    const Domain& domain = *TRY(policy::resolve(call.system, call.domain(), args.dom));
+    args.version = domain.grants.version();
     return call.ref<gnttab_get_version>(1).copy_out(args);
+}
+
+Answer get_status_frames(Call& call) // GNTTABOP_get_status_frames
+{
+    if (call.arguments[2] != 1)
+        return Errno::inval;
+    return grant_list<gnttab_get_status_frames>(call, [&](const gnttab_get_status_frames& args) {
+        const auto domain = policy::resolve(call.system, call.domain(), args.dom);
+        if (!domain)
+            return domain.error() == Errno::perm ? GrantStatus::permission_denied
+                                                 : GrantStatus::bad_domain;
+        const GrantTable& grants = (*domain)->grants;
+        if ((*domain)->dying || args.nr_frames > grants.status_frames())
+            return GrantStatus::general_error;
+        const GuestArray<std::uint64_t> list{address_of(args.frame_list)};
+        for (std::uint32_t i = 0; i < args.nr_frames; ++i)
+            if (!list[i].copy_out(grants.status_frame(i).value))
+                return GrantStatus::bad_virt_addr;
+        return GrantStatus::okay;
+    });
 }
 
 Answer swap(Call& call) // GNTTABOP_swap_grant_ref
@@ -85,6 +103,7 @@ struct Table {
         handlers[GNTTABOP_query_size] = query_size;
         handlers[GNTTABOP_unmap_and_replace] = grant_unmap_and_replace;
         handlers[GNTTABOP_set_version] = set_version;
+        handlers[GNTTABOP_get_status_frames] = get_status_frames;
         handlers[GNTTABOP_get_version] = get_version;
         handlers[GNTTABOP_swap_grant_ref] = swap;
     }

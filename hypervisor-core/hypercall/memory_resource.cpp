@@ -14,22 +14,29 @@ Answer acquire_resource(Call& call)
         return Errno::inval;
     if (args.type != XENMEM_resource_grant_table)
         return Errno::opnotsupp;
-    if (args.id != XENMEM_resource_grant_table_id_shared)
-        return Errno::inval; // the status frames are version 2's
-    const GuestArray<std::uint64_t> list{address_of(args.frame_list)};
     GrantTable& grants = domain.grants;
+    const bool status = args.id == XENMEM_resource_grant_table_id_status;
+    if (!status && args.id != XENMEM_resource_grant_table_id_shared)
+        return Errno::inval;
+    if (status && grants.version() == 1) // these frames are version 2's
+        return Errno::inval;
+    const unsigned most = status ? grants.status_frames() : grants.limit();
+    const GuestArray<std::uint64_t> list{address_of(args.frame_list)};
     if (list.is_null()) { // how many are there to ask for?
         if (args.nr_frames != 0)
             return Errno::inval;
-        args.nr_frames = grants.limit();
+        args.nr_frames = most;
         return call.ref<xen_mem_acquire_resource>(1).copy_out(args);
     }
-    if (args.frame > grants.limit() || args.nr_frames > grants.limit() - args.frame)
+    if (args.frame > most || args.nr_frames > most - args.frame)
         return Errno::inval;
-    const auto end = static_cast<unsigned>(args.frame) + args.nr_frames;
-    TRY(grants.grow(call.system.memory, end));
-    for (std::uint32_t i = 0; i < args.nr_frames; ++i)
-        TRY(list[i].copy_out(grants.frame(static_cast<unsigned>(args.frame) + i).value));
+    const auto first = static_cast<unsigned>(args.frame);
+    if (!status)
+        TRY(grants.grow(call.system.memory, first + args.nr_frames));
+    for (std::uint32_t i = 0; i < args.nr_frames; ++i) {
+        const Mfn mfn = status ? grants.status_frame(first + i) : grants.frame(first + i);
+        TRY(list[i].copy_out(mfn.value));
+    }
     return 0;
 }
 

@@ -44,7 +44,8 @@ Answer sysctl::physical_info(Sysctl& ctl)
     out.max_cpu_id = system.cpu_count - 1;
     out.nr_nodes = 1;
     out.cpu_khz = static_cast<std::uint32_t>(system.tsc_hertz / kKilo);
-    out.capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+    out.capabilities =
+        XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
     out.total_pages = ram_bytes(system) >> kPageShift;
     out.free_pages = system.memory.buddy().free_frames();
     out.outstanding_pages = claimed_frames(system);

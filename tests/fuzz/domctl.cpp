@@ -37,6 +37,7 @@ struct Machine : HostileGuest {
             op.u.createdomain.max_vcpus = vcpus;
             op.u.createdomain.max_grant_frames = op.u.createdomain.max_maptrack_frames = 2;
             op.u.createdomain.max_evtchn_port = ~0U;
+            op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(2);
         }
         if (cmd == XEN_DOMCTL_setvcpucontext || cmd == XEN_DOMCTL_getvcpucontext)
             op.u.vcpucontext.ctxt.p = reinterpret_cast<vcpu_guest_context_t*>(kBuffer);

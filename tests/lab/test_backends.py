@@ -160,9 +160,10 @@ def stats(guest) -> dict[str, int]:
 
 def test_the_guest_uses_every_queue_and_its_pages_stay_mapped(dom0, guest):
     assert guest.must("ls /sys/block/xvda/mq | wc -l") == "2"
+    # Pages that were not used for a minute are let go: a slow host may have left the disk alone for that long.
+    guest.must("dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
     before = stats(guest)
     assert before["queues"] == 2 and before["persistent_grants"] > 0
-    guest.must("dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
     guest.must("echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/xvda of=/dev/null bs=64k count=64 2>/dev/null")
     after = stats(guest)
     assert after["read_bytes"] - before["read_bytes"] >= 4 * MIB
@@ -277,6 +278,7 @@ def new_backend(dom0, guest, kind: str, old: int) -> int:
     return guest.backend(kind)
 
 
+@pytest.mark.long
 def test_a_guest_does_not_notice_that_its_disk_backend_is_killed_again_and_again(dom0, guest):
     daemon, failures = dom0.must("systemctl show -P MainPID toolstackd"), len(guest.events(LOST))
     with busy_disk(guest) as goes_on:

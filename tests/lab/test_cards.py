@@ -96,6 +96,8 @@ def plug(guest, *more: str):
 def unplug(guest):
     guest.dom0.must(["zl", "network-detach", "web", "1"])
     assert guest.state("znet", 1) == ""
+    # The guest's kernel forgets the card when the nodes are gone, on its own time.
+    until(lambda: guest.must("ls /sys/class/net | grep -c eth1; true") == "0", "the guest has no second card")
 
 
 def seen_on(dom0, guest, link: str) -> set[str]:
@@ -148,6 +150,7 @@ def test_a_card_is_in_the_vlans_that_were_asked_for(dom0, guest):
     dom0.must("ip link delete vlanbr")
 
 
+@pytest.mark.long
 def test_a_connection_goes_on_over_killed_backends(dom0, guest):
     """TCP says again what was lost with the process: what arrives is what was sent."""
     failures = len(guest.events(LOST))
@@ -175,11 +178,13 @@ def size(dom0, path: str) -> int:
     return int(dom0.run(["stat", "-c", "%s", path])[1].strip() or 0)
 
 
+@pytest.mark.long
 def test_cards_come_and_go_beside_traffic(dom0, guest):
     guest.must(f"{{ ping -c 100 -i 0.2 {HOST} > /tmp/pings 2>&1 & }}; sleep 1")
     for _ in range(10):
         plug(guest, "bridge=xenbr0")
         unplug(guest)
     until(lambda: guest.must("grep transmitted /tmp/pings; true"), "the last echo")
-    guest.must("grep ' 0% packet loss' /tmp/pings")
+    pings = guest.must("cat /tmp/pings")
+    assert " 0% packet loss" in pings, pings
     assert guest.must("ls /sys/class/net | grep -c eth") == "1"

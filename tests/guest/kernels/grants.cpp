@@ -1,50 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Grants from the domain to itself: mapped, copied, taken back, and everything that must not work.
 // Class: grant status and reference counts (XSA-224, 227, 234, 316 and their kind).
-#include "tests/guest/lib/hypercall.hpp"
-#include "tests/guest/lib/memory.hpp"
+#include "tests/guest/lib/grant.hpp"
 #include "tests/guest/lib/trap.hpp"
-#include "tests/guest/lib/verdict.hpp"
-
-#include <xen/event_channel.h>
-#include <xen/grant_table.h>
 
 namespace zocalo::guest {
 namespace {
 
 grant_entry_v1_t* table = nullptr;
 domid_t self = 0;
-
-std::int64_t op(unsigned command, void* items, unsigned count = 1)
-{
-    return hypercall(__HYPERVISOR_grant_table_op, command, items, count);
-}
-
-void start()
-{
-    std::uint64_t frames[1] = {};
-    gnttab_setup_table setup{};
-    setup.dom = DOMID_SELF;
-    setup.nr_frames = 1;
-    setup.frame_list.p = frames;
-    same(op(GNTTABOP_setup_table, &setup), 0, "setup_table");
-    same(setup.status, GNTST_okay, "its status");
-    Page& page = new_page();
-    same(
-        map(reinterpret_cast<std::uint64_t>(&page), frames[0] * kPageSize | kReadWrite),
-        0,
-        "the table"
-    );
-    table = reinterpret_cast<grant_entry_v1_t*>(&page);
-    // A channel to oneself tells one's number.
-    evtchn_alloc_unbound args{DOMID_SELF, DOMID_SELF, 0};
-    hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, &args);
-    evtchn_status status{};
-    status.dom = DOMID_SELF;
-    status.port = args.port;
-    hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_status, &status);
-    self = status.u.unbound.dom;
-}
 
 void grant(grant_ref_t ref, const void* page, std::uint16_t flags = GTF_permit_access)
 {
@@ -56,19 +20,7 @@ void grant(grant_ref_t ref, const void* page, std::uint16_t flags = GTF_permit_a
 
 gnttab_map_grant_ref mapped(std::uint64_t address, grant_ref_t ref, std::uint32_t flags)
 {
-    gnttab_map_grant_ref args{};
-    args.host_addr = address;
-    args.ref = ref;
-    args.dom = self;
-    args.flags = flags;
-    same(op(GNTTABOP_map_grant_ref, &args), 0, "map_grant_ref");
-    return args;
-}
-std::int16_t unmapped(std::uint64_t address, grant_handle_t handle, std::uint64_t bus = 0)
-{
-    gnttab_unmap_grant_ref args{address, bus, handle, 0};
-    same(op(GNTTABOP_unmap_grant_ref, &args), 0, "unmap_grant_ref");
-    return args.status;
+    return guest::mapped(address, ref, flags, self);
 }
 
 void check_mapping()
@@ -151,15 +103,15 @@ void check_refusals()
     gnttab_map_grant_ref nobody{};
     nobody.dom = 999;
     nobody.flags = GNTMAP_host_map;
-    same(op(GNTTABOP_map_grant_ref, &nobody), 0, "a domain that is not there");
+    same(grant_op(GNTTABOP_map_grant_ref, &nobody), 0, "a domain that is not there");
     same(nobody.status, GNTST_bad_domain, "its status");
     same(
-        op(GNTTABOP_map_grant_ref, reinterpret_cast<void*>(0xffff830000000000)),
+        grant_op(GNTTABOP_map_grant_ref, reinterpret_cast<void*>(0xffff830000000000)),
         kFault,
         "a wild pointer"
     );
-    check(op(GNTTABOP_map_grant_ref, &nobody, 0xffffffff) < 0, "a count that is negative");
-    same(op(GNTTABOP_map_grant_ref, &nobody, 0), 0, "no items");
+    check(grant_op(GNTTABOP_map_grant_ref, &nobody, 0xffffffff) < 0, "a count that is negative");
+    same(grant_op(GNTTABOP_map_grant_ref, &nobody, 0), 0, "no items");
     same(unmapped(address, 12345), GNTST_bad_handle, "no such handle");
     same(mmuext(MMUEXT_PIN_L1_TABLE, mfn_of(&page)), kInvalid, "the page is still writable");
     same(map(page, kReadOnly), 0, "read-only");
@@ -184,25 +136,25 @@ void check_copy()
     args.dest.offset = 16;
     args.len = 8;
     args.flags = GNTCOPY_source_gref;
-    same(op(GNTTABOP_copy, &args), 0, "copy");
+    same(grant_op(GNTTABOP_copy, &args), 0, "copy");
     same(args.status, GNTST_okay, "its status");
     same(to.words[2], 0x1122334455667788, "the words");
     args.len = 4096;
-    op(GNTTABOP_copy, &args);
+    grant_op(GNTTABOP_copy, &args);
     same(args.status, GNTST_bad_copy_arg, "across the end of a page");
     args.len = 8;
     args.flags = GNTCOPY_source_gref | GNTCOPY_dest_gref;
     args.dest.u.ref = 10;
     args.dest.domid = self;
-    op(GNTTABOP_copy, &args);
+    grant_op(GNTTABOP_copy, &args);
     check(args.status < 0, "into a read-only grant");
     args.flags = GNTCOPY_source_gref;
     args.dest.domid = DOMID_SELF;
     args.dest.u.gmfn = root_mfn();
-    op(GNTTABOP_copy, &args);
+    grant_op(GNTTABOP_copy, &args);
     check(args.status < 0, "into a page table");
     args.dest.u.gmfn = 0xfee00;
-    op(GNTTABOP_copy, &args);
+    grant_op(GNTTABOP_copy, &args);
     check(args.status < 0, "into a device");
     same(table[10].flags & (GTF_reading | GTF_writing), 0, "the grant is free again");
 }
@@ -211,7 +163,8 @@ void check_copy()
 
 void test()
 {
-    start();
+    table = reinterpret_cast<grant_entry_v1_t*>(&grant_frame());
+    self = own_number();
     check_mapping();
     check_refusals();
     check_copy();

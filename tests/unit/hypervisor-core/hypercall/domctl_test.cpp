@@ -37,6 +37,7 @@ TEST_F(DomctlTest, ADomainIsMadePausedAndKnownByWhatItWasGiven)
 {
     xen_domctl op{};
     op.u.createdomain.max_vcpus = 3;
+    op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(2);
     op.u.createdomain.handle[0] = 0x5a;
     op.u.createdomain.ssidref = 7;
     ASSERT_EQ(domctl(op, XEN_DOMCTL_createdomain, 0), 0);
@@ -58,6 +59,7 @@ TEST_F(DomctlTest, NumbersAreNotUsedAgainAtOnce)
     EXPECT_EQ(new_domain(), first + 1);
     op = {};
     op.u.createdomain.max_vcpus = 1;
+    op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
     EXPECT_EQ(domctl(op, XEN_DOMCTL_createdomain, first + 1), minus(Errno::exist));
     EXPECT_EQ(domctl(op, XEN_DOMCTL_createdomain, 9), 0) << "a number that was asked for";
     EXPECT_NE(system.domain(DomId{9}), nullptr);
@@ -69,6 +71,7 @@ TEST_F(DomctlTest, DomainsThatCannotBeAreRefused)
     const auto refused = [&](auto change) {
         xen_domctl op{};
         op.u.createdomain.max_vcpus = 1;
+        op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
         change(op.u.createdomain);
         return domctl(op, XEN_DOMCTL_createdomain, 0);
     };
@@ -78,6 +81,8 @@ TEST_F(DomctlTest, DomainsThatCannotBeAreRefused)
     EXPECT_EQ(refused([](auto& c) { c.max_vcpus = ~0U; }), minus(Errno::range));
     EXPECT_EQ(refused([](auto& c) { c.cpupool_id = 3; }), minus(Errno::inval));
     EXPECT_EQ(refused([](auto& c) { c.vmtrace_size = 4096; }), minus(Errno::inval));
+    for (const std::uint32_t grants : {0U, 3U, 0x10U | 1U})
+        EXPECT_EQ(refused([&](auto& c) { c.grant_opts = grants; }), minus(Errno::inval)) << grants;
     EXPECT_EQ(free_frames(), free);
 }
 

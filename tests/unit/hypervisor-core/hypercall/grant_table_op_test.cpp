@@ -56,8 +56,10 @@ TEST_F(GrantTableOpTest, ATableIsSetUpOnceAndShownAgain)
     EXPECT_EQ(get<gnttab_setup_table>(kBuffer).status, GNTST_permission_denied);
 }
 
-TEST_F(GrantTableOpTest, OnlyVersionOneExists)
+TEST_F(GrantTableOpTest, ADomainThatMayUseVersionOneOnlyIsToldSo)
 {
+    caller = domain(guest).vcpus[0];
+    domain(guest).grants.start(DomId{guest}, 4, 1);
     put(kBuffer, gnttab_set_version{1});
     EXPECT_EQ(op(GNTTABOP_set_version), 0);
     put(kBuffer, gnttab_set_version{2});
@@ -65,12 +67,64 @@ TEST_F(GrantTableOpTest, OnlyVersionOneExists)
     EXPECT_EQ(get<gnttab_set_version>(kBuffer).version, 1U) << "what it is instead";
     put(kBuffer, gnttab_set_version{3});
     EXPECT_EQ(op(GNTTABOP_set_version), minus(Errno::inval));
+    put(kBuffer, gnttab_set_version{0});
+    EXPECT_EQ(op(GNTTABOP_set_version), minus(Errno::inval));
+}
+
+TEST_F(GrantTableOpTest, StatusFramesAreShownToTheirOwnerAndToTheTools)
+{
+    caller = domain(guest).vcpus[0];
+    EXPECT_TRUE(domain(guest).grants.grow(system.memory, 1));
+    gnttab_get_status_frames args{};
+    args.dom = DOMID_SELF;
+    args.nr_frames = 1;
+    point(args.frame_list, kBuffer + 256);
+    const auto status = [&] {
+        put(kBuffer, args);
+        EXPECT_EQ(op(GNTTABOP_get_status_frames), 0);
+        return get<gnttab_get_status_frames>(kBuffer).status;
+    };
+    EXPECT_EQ(status(), GNTST_general_error) << "version 1 has none";
+    put(kBuffer, gnttab_set_version{2});
+    ASSERT_EQ(op(GNTTABOP_set_version), 0);
+    EXPECT_EQ(status(), GNTST_okay);
+    const std::uint64_t frame = domain(guest).grants.status_frame(0).value;
+    EXPECT_EQ(get<std::uint64_t>(kBuffer + 256), frame);
+    args.nr_frames = 2;
+    EXPECT_EQ(status(), GNTST_general_error);
+    args.nr_frames = 1;
+    args.dom = 0;
+    EXPECT_EQ(status(), GNTST_permission_denied);
+    args.dom = 77;
+    EXPECT_EQ(status(), GNTST_bad_domain);
+
+    gnttab_get_version version{};
+    version.dom = DOMID_SELF;
+    put(kBuffer, version);
+    ASSERT_EQ(op(GNTTABOP_get_version), 0);
+    EXPECT_EQ(get<gnttab_get_version>(kBuffer).version, 2U);
+
+    caller = dom0->vcpus[0];
+    xen_mem_acquire_resource resource{};
+    resource.domid = guest;
+    resource.type = XENMEM_resource_grant_table;
+    resource.id = XENMEM_resource_grant_table_id_status;
+    resource.nr_frames = 1;
+    point(resource.frame_list, kBuffer + 256);
+    put(kBuffer, resource);
+    EXPECT_EQ(make(__HYPERVISOR_memory_op, {XENMEM_acquire_resource, kBuffer}), 0);
+    EXPECT_EQ(get<std::uint64_t>(kBuffer + 256), frame);
+    resource.frame = 1;
+    put(kBuffer, resource);
+    EXPECT_EQ(
+        make(__HYPERVISOR_memory_op, {XENMEM_acquire_resource, kBuffer}), minus(Errno::inval)
+    );
 }
 
 TEST_F(GrantTableOpTest, WhatIsNotSupportedIsRefused)
 {
     for (const std::uint32_t number :
-         {GNTTABOP_dump_table, GNTTABOP_transfer, GNTTABOP_get_status_frames, GNTTABOP_cache_flush})
+         {GNTTABOP_dump_table, GNTTABOP_transfer, GNTTABOP_cache_flush})
         EXPECT_EQ(op(number), minus(Errno::nosys)) << number;
     EXPECT_EQ(op(13), minus(Errno::nosys));
     EXPECT_EQ(op(~0U), minus(Errno::nosys));

@@ -108,6 +108,7 @@ struct SystemFixture : testing::Test {
         op.u.createdomain.max_evtchn_port = ~0U;
         op.u.createdomain.max_grant_frames = 4;
         op.u.createdomain.max_maptrack_frames = 4;
+        op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(2);
         EXPECT_EQ(domctl(op, XEN_DOMCTL_createdomain, 0), 0);
         const std::uint16_t id = op.domain;
         op.u.max_vcpus.max = vcpus;
