@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/commands/device_stats.hpp"
-#include "cli/commands/rows.hpp"
-#include "cli/format/xl_tables.hpp"
+#include "cli/commands/parts.hpp"
 
 namespace zocalo::cli {
 namespace {
@@ -54,27 +53,22 @@ Outcome<Unit> run(const Args& args, Session& session)
 {
     if (args.has("stats"))
         return show_stats(args, session);
-    const auto details = TRY(details_of(args, session));
-    if (session.mode == Mode::xl && !args.has("output")) {
-        xl_block_header(session.out);
-        for (const auto& detail : details)
-            xl_blocks(session.out, detail);
-        return Unit{};
-    }
-    Listing listing;
-    listing.columns = {
-        {"domain", "NAME"},
-        {"vdev", "VDEV"},
-        {"devid", "DEVID", true},
-        {"access", "ACCESS"},
-        {"backend_state", "BACKEND"},
-        {"frontend_state", "FRONTEND"},
-        {"format", "FORMAT"},
-        {"target", "TARGET"}};
-    for (const auto& detail : details)
-        for (const auto& disk : detail.disks)
-            listing.rows.emplace_back(disk_row(detail.domain, disk));
-    return session.show(args, listing);
+    return list_parts<rpc::DiskView>(
+        args,
+        session,
+        {&rpc::DomainDetail::disks,
+         disk_row,
+         xl_block_header,
+         xl_blocks,
+         {{"domain", "NAME"},
+          {"vdev", "VDEV"},
+          {"devid", "DEVID", true},
+          {"access", "ACCESS"},
+          {"backend_state", "BACKEND"},
+          {"frontend_state", "FRONTEND"},
+          {"format", "FORMAT"},
+          {"target", "TARGET"}}}
+    );
 }
 
 } // namespace

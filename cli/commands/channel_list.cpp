@@ -1,31 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/commands/rows.hpp"
-#include "cli/format/xl_tables.hpp"
+#include "cli/commands/parts.hpp"
 
 namespace zocalo::cli {
 namespace {
 
 Outcome<Unit> run(const Args& args, Session& session)
 {
-    const auto details = TRY(details_of(args, session));
-    if (session.mode == Mode::xl && !args.has("output")) {
-        xl_channel_header(session.out);
-        for (const auto& detail : details)
-            xl_channels(session.out, detail);
-        return Unit{};
-    }
-    Listing listing;
-    listing.columns = {
-        {"domain", "NAME"},
-        {"devid", "DEVID", true},
-        {"name", "CHANNEL"},
-        {"connection", "CONNECTION"},
-        {"path", "PATH"},
-        {"frontend_state", "FRONTEND"}};
-    for (const auto& detail : details)
-        for (const auto& channel : detail.channels)
-            listing.rows.emplace_back(channel_row(detail.domain, channel));
-    return session.show(args, listing);
+    return list_parts<rpc::ChannelView>(
+        args,
+        session,
+        {&rpc::DomainDetail::channels,
+         channel_row,
+         xl_channel_header,
+         xl_channels,
+         {{"domain", "NAME"},
+          {"devid", "DEVID", true},
+          {"name", "CHANNEL"},
+          {"connection", "CONNECTION"},
+          {"path", "PATH"},
+          {"frontend_state", "FRONTEND"}}}
+    );
 }
 
 } // namespace

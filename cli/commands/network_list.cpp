@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/commands/rows.hpp"
-#include "cli/format/xl_tables.hpp"
+#include "cli/commands/parts.hpp"
 
 namespace zocalo::cli {
 namespace {
 
 Outcome<Unit> run(const Args& args, Session& session)
 {
-    const auto details = TRY(details_of(args, session));
-    if (session.mode == Mode::xl && !args.has("output")) {
-        xl_network_header(session.out);
-        for (const auto& detail : details)
-            xl_networks(session.out, detail);
-        return Unit{};
-    }
-    Listing listing;
-    listing.columns = {
-        {"domain", "NAME"},
-        {"devid", "DEVID", true},
-        {"mac", "MAC"},
-        {"bridge", "BRIDGE"},
-        {"vifname", "VIF"},
-        {"mtu", "MTU", true},
-        {"backend_state", "BACKEND"},
-        {"frontend_state", "FRONTEND"}};
-    for (const auto& detail : details)
-        for (const auto& nic : detail.nics)
-            listing.rows.emplace_back(nic_row(detail.domain, nic));
-    return session.show(args, listing);
+    return list_parts<rpc::NicView>(
+        args,
+        session,
+        {&rpc::DomainDetail::nics,
+         nic_row,
+         xl_network_header,
+         xl_networks,
+         {{"domain", "NAME"},
+          {"devid", "DEVID", true},
+          {"mac", "MAC"},
+          {"bridge", "BRIDGE"},
+          {"vifname", "VIF"},
+          {"mtu", "MTU", true},
+          {"backend_state", "BACKEND"},
+          {"frontend_state", "FRONTEND"}}}
+    );
 }
 
 } // namespace
