@@ -5,6 +5,7 @@
 #include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/domain/own_memory.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/pv/extended_state.hpp"
 
 #include <xen/sched.h>
 
@@ -65,12 +66,7 @@ Result<Vcpu*> create_vcpu(System& system, Domain& domain, unsigned id, unsigned 
     vcpu.runstate.state_entry_time = hal::now();
     if (domain.pauses != 0)
         hold(system, vcpu, Hold::paused);
-    // What FXRSTOR loads at first: the state after FNINIT, all exceptions masked.
-    constexpr std::uint16_t kControlWord = 0x37f;
-    constexpr std::uint32_t kMxcsr = 0x1f80;
-    constexpr std::size_t kMxcsrAt = 24;
-    new (vcpu.pv.fpu.data()) std::uint16_t{kControlWord};
-    new (vcpu.pv.fpu.data() + kMxcsrAt) std::uint32_t{kMxcsr};
+    pv::start_fpu(vcpu.pv);
     domain.vcpus[id] = &vcpu;
     return &vcpu;
 }

@@ -4,6 +4,7 @@
 #include "hypervisor-core/domain/guest_time.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
 #include "hypervisor-core/mm/descriptor_page.hpp"
+#include "hypervisor-core/pv/extended_state.hpp"
 #include "hypervisor-core/pv/flags.hpp"
 #include "hypervisor-core/pv/local_table.hpp"
 
@@ -56,7 +57,9 @@ void copy_rest(const vcpu_guest_context& from, PvState& to)
     to.cr4 = from.ctrlreg[4];
     to.io_privilege = static_cast<unsigned>(from.user_regs.rflags >> kIoPrivilegeShift & 3);
     if ((from.flags & VGCF_i387_valid) != 0)
-        std::memcpy(to.fpu.data(), &from.fpu_ctxt, sizeof(from.fpu_ctxt));
+        pv::set_legacy_state(
+            to, std::as_bytes(std::span{&from.fpu_ctxt, 1}).first<pv::kLegacyBytes>()
+        );
 }
 
 // `held`: the table the vCPU has a use of, or zero, as `root` may be. again: the same call again

@@ -65,7 +65,8 @@ struct PvState {
     unsigned io_privilege{};   // PHYSDEVOP_set_iopl, or by iret (VMASST_TYPE_architectural_iopl)
     std::uint64_t io_bitmap{}; // PHYSDEVOP_set_iobitmap: guest address, a set bit denies a port
     std::uint32_t io_bitmap_ports{};
-    alignas(64) std::array<std::byte, 4096> fpu{}; // FXSAVE or XSAVE area
+    std::uint64_t xcr0{}, xcr0_ever{};             // what the guest switched on: now, ever
+    alignas(64) std::array<std::byte, 4096> fpu{}; // FXSAVE or XSAVE area (pv/extended_state.hpp)
 };
 
 // FIFO event channels (event_fifo.hpp): the vCPU's control block, and where its queues end.

@@ -35,6 +35,11 @@ void load_debug_registers(const Vcpu& vcpu);
 // DR6, which has its first value afterwards.
 std::uint64_t take_debug_status();
 
+// The features of XCR0 that this machine has and we offer (pv/extended_state.hpp); 0: no XSAVE.
+std::uint64_t extended_features();
+// XCR0 of the current vCPU.
+void set_extended_features(std::uint64_t xcr0);
+
 // CR0.TS: whether the next FPU instruction traps.
 void set_task_switched(bool set);
 

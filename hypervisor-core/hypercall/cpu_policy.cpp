@@ -45,8 +45,9 @@ constexpr std::uint32_t subleaves(std::uint32_t leaf)
     case 7:
         return 3;
     case 0xb:
-    case 0xd:
         return 2;
+    case 0xd:
+        return 3;
     default:
         return 0;
     }

@@ -47,7 +47,8 @@ struct Table {
         entries[XEN_DOMCTL_getvcpucontext] = {domctl::get_context, other};
         entries[XEN_DOMCTL_set_ext_vcpucontext] = {domctl::set_ext_context, other};
         entries[XEN_DOMCTL_get_ext_vcpucontext] = {domctl::get_ext_context, any};
-        entries[XEN_DOMCTL_getvcpuextstate] = {domctl::get_extended_state, any};
+        entries[XEN_DOMCTL_setvcpuextstate] = {domctl::set_extended_state, other};
+        entries[XEN_DOMCTL_getvcpuextstate] = {domctl::get_extended_state, other};
         entries[XEN_DOMCTL_get_vcpu_msrs] = {domctl::get_msrs, any};
         entries[XEN_DOMCTL_max_mem] = {domctl::max_mem, any};
         entries[XEN_DOMCTL_getpageframeinfo3] = {domctl::frame_types, any};

@@ -67,6 +67,7 @@ Answer set_context(Domctl& ctl);     // XEN_DOMCTL_setvcpucontext
 Answer get_context(Domctl& ctl);     // XEN_DOMCTL_getvcpucontext
 Answer set_ext_context(Domctl& ctl); // XEN_DOMCTL_set_ext_vcpucontext
 Answer get_ext_context(Domctl& ctl);
+Answer set_extended_state(Domctl& ctl); // XEN_DOMCTL_setvcpuextstate
 Answer get_extended_state(Domctl& ctl); // XEN_DOMCTL_getvcpuextstate
 Answer get_msrs(Domctl& ctl);           // XEN_DOMCTL_get_vcpu_msrs
 

@@ -2,7 +2,10 @@
 // Domctls that set and read a vCPU's registers.
 #include "hypervisor-core/domain/pv_context.hpp"
 #include "hypervisor-core/domain/run_state.hpp"
+#include "hypervisor-core/hal/memory.hpp"
+#include "hypervisor-core/hal/pv.hpp"
 #include "hypervisor-core/hypercall/domctl.hpp"
+#include "hypervisor-core/pv/extended_state.hpp"
 
 #include <cstring>
 
@@ -138,16 +141,57 @@ Answer domctl::get_ext_context(Domctl& ctl)
     return ctl.with_answer();
 }
 
-// Guests have no XSAVE yet: there is no state beyond what the context holds.
-Answer domctl::get_extended_state(Domctl& ctl)
+// Of the structure in memory: XCR0, what was ever in it, and the area of XSAVE (xen/domctl.h).
+struct ExtendedStateStart {
+    std::uint64_t xcr0{}, ever{};
+};
+
+Answer domctl::set_extended_state(Domctl& ctl)
 {
-    TRY(ctl.vcpu(ctl.op.u.vcpuextstate.vcpu));
-    ctl.op.u.vcpuextstate.size = 0;
-    ctl.op.u.vcpuextstate.xfeature_mask = 0;
-    return ctl.with_answer();
+    const xen_domctl_vcpuextstate& args = ctl.op.u.vcpuextstate;
+    Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
+    const std::uint64_t supported = hal::extended_features();
+    if (supported == 0)
+        return Errno::opnotsupp;
+    ExtendedStateStart start;
+    if (args.size < sizeof(start) || args.size > sizeof(start) + pv::kMostStateBytes)
+        return Errno::inval;
+    if (vcpu.initialised && !settle(ctl.system(), vcpu))
+        return when_it_rests(ctl, vcpu);
+    const std::uint64_t at = address_of(args.buffer);
+    const auto bytes = static_cast<std::size_t>(args.size) - sizeof(start);
+    const std::span area{ctl.system().scratch.data(), bytes};
+    if (!hal::copy_from_guest(&start, at, sizeof(start)) ||
+        !hal::copy_from_guest(area.data(), at + sizeof(start), bytes))
+        return Errno::fault;
+    return pv::set_extended_state(vcpu.pv, start.xcr0, area, supported);
 }
 
-// Nor MSRs of their own that would have to move with them.
+Answer domctl::get_extended_state(Domctl& ctl)
+{
+    xen_domctl_vcpuextstate& args = ctl.op.u.vcpuextstate;
+    Vcpu& vcpu = *TRY(ctl.vcpu(args.vcpu));
+    const std::uint64_t supported = hal::extended_features();
+    const ExtendedStateStart start{vcpu.pv.xcr0, vcpu.pv.xcr0_ever};
+    const std::size_t bytes = pv::state_bytes(start.ever);
+    const std::uint64_t size = supported == 0 ? 0 : sizeof(start) + bytes;
+    if (args.size == 0 && args.xfeature_mask == 0) { // how much is there?
+        args.size = size;
+        args.xfeature_mask = supported;
+        return ctl.with_answer();
+    }
+    if (args.size != size || args.xfeature_mask != supported)
+        return Errno::inval;
+    if (vcpu.initialised && !settle(ctl.system(), vcpu))
+        return when_it_rests(ctl, vcpu);
+    const std::uint64_t at = address_of(args.buffer);
+    if (!hal::copy_to_guest(at, &start, sizeof(start)) ||
+        !hal::copy_to_guest(at + sizeof(start), vcpu.pv.fpu.data(), bytes))
+        return Errno::fault;
+    return 0;
+}
+
+// No MSRs of their own that would have to move with them.
 Answer domctl::get_msrs(Domctl& ctl)
 {
     TRY(ctl.vcpu(ctl.op.u.vcpu_msrs.vcpu));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/pv/cpuid.hpp"
 
+#include "hypervisor-core/hal/pv.hpp"
+#include "hypervisor-core/pv/extended_state.hpp"
+
 #include <xen/arch-x86/cpuid.h>
 
 namespace zocalo::hv::pv {
@@ -14,9 +17,10 @@ template <class... Bits> constexpr std::uint32_t bits(Bits... bit)
 }
 
 // Bit numbers: Intel SDM volume 2, CPUID; AMD64 volume 3, appendix E.
-// Leaf 1: no monitor, VMX, SMX, PCID, x2APIC, deadline timer; no XSAVE, hence no AVX, FMA, F16C.
-constexpr std::uint32_t kHidden1c =
-    bits(2U, 3U, 4U, 5U, 6U, 7U, 8U, 12U, 15U, 17U, 21U, 24U, 26U, 27U, 28U, 29U);
+// Leaf 1: no monitor, VMX, SMX, PCID, x2APIC, deadline timer. OSXSAVE is the vCPU's to say.
+constexpr std::uint32_t kHidden1c = bits(2U, 3U, 4U, 5U, 6U, 7U, 8U, 15U, 17U, 21U, 24U, 27U);
+constexpr std::uint32_t kXsave1c = bits(26U), kAvx1c = bits(12U, 28U, 29U); // FMA, AVX, F16C
+constexpr std::uint32_t kAvx7b = bits(5U);                                  // AVX2
 constexpr std::uint32_t kHypervisor = bits(31U);
 // No VME, PSE, MCE, SEP, MTRR, PGE, MCA, PSE-36, DS, ACPI, HTT, TM, PBE.
 constexpr std::uint32_t kHidden1d =
@@ -55,6 +59,33 @@ CpuidLeaf xen_leaf(const System& system, std::uint32_t leaf, std::uint32_t suble
     }
 }
 
+// Feature bits that must not be shown, of those of XSAVE and those of AVX.
+std::uint32_t without_state(std::uint32_t xsave, std::uint32_t avx)
+{
+    const std::uint64_t features = hal::extended_features();
+    return (features == 0 ? xsave : 0) | ((features & kAvx) == 0 ? avx : 0);
+}
+
+// XSAVE: the sizes of the standard form. Compact forms and supervisor states are not offered.
+CpuidLeaf state_leaf(std::uint32_t subleaf, const CpuidLeaf& machine)
+{
+    constexpr std::uint32_t kXsaveopt = bits(0U);
+    const std::uint64_t features = hal::extended_features();
+    const auto most = static_cast<std::uint32_t>(state_bytes(features));
+    if (features == 0)
+        return {};
+    switch (subleaf) {
+    case 0:
+        return {static_cast<std::uint32_t>(features), most, most, 0};
+    case 1:
+        return {machine.eax & kXsaveopt, 0, 0, 0};
+    case 2:
+        return (features & kAvx) != 0 ? CpuidLeaf{machine.eax, machine.ebx, 0, 0} : CpuidLeaf{};
+    default:
+        return {};
+    }
+}
+
 CpuidLeaf basic_leaf(std::uint32_t leaf, std::uint32_t subleaf)
 {
     CpuidLeaf out = hal::cpuid(leaf, subleaf);
@@ -64,14 +95,18 @@ CpuidLeaf basic_leaf(std::uint32_t leaf, std::uint32_t subleaf)
         return out;
     case 1:
         out.ebx &= 0x00ffff00; // not this processor's APIC id
-        out.ecx = (out.ecx & ~kHidden1c) | kHypervisor;
+        out.ecx = (out.ecx & ~(kHidden1c | without_state(kXsave1c, kAvx1c))) | kHypervisor;
         out.edx &= ~kHidden1d;
         return out;
     case 2:
     case 4:
         return out;
     case 7:
-        return subleaf == 0 ? CpuidLeaf{0, out.ebx & kShown7b, 0, 0} : CpuidLeaf{};
+        if (subleaf != 0)
+            return {};
+        return {0, out.ebx & (kShown7b | (kAvx7b & ~without_state(0, kAvx7b))), 0, 0};
+    case 0xd:
+        return state_leaf(subleaf, out);
     default:
         return {};
     }

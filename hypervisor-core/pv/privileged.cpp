@@ -5,6 +5,7 @@
 #include "hypervisor-core/pv/cpuid.hpp"
 #include "hypervisor-core/pv/debug_registers.hpp"
 #include "hypervisor-core/pv/emulate.hpp"
+#include "hypervisor-core/pv/extended_state.hpp"
 #include "hypervisor-core/pv/flags.hpp"
 #include "hypervisor-core/pv/instruction.hpp"
 #include "hypervisor-core/pv/io_ports.hpp"
@@ -16,11 +17,19 @@ namespace {
 constexpr std::uint64_t kLow32 = 0xffffffff;
 constexpr std::uint64_t kCr0 = 0x80050033; // PG AM WP NE ET MP PE
 
-void answer_cpuid(const System& system, const Domain& domain, TrapFrame& frame)
+// Two answers depend on what the vCPU has switched on. Kernels that ask Xen by name take OSXSAVE
+// for "XSAVE may be used", since Xen has always shown its own there, and switch it on only then.
+void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame, bool by_name)
 {
-    const auto leaf = guest_cpuid(
-        system, domain, static_cast<std::uint32_t>(frame.rax), static_cast<std::uint32_t>(frame.rcx)
-    );
+    constexpr std::uint32_t kXsave = 1 << 26, kOsXsave = 1 << 27, kStateLeaf = 0xd;
+    const auto number = static_cast<std::uint32_t>(frame.rax);
+    const auto subleaf = static_cast<std::uint32_t>(frame.rcx);
+    auto leaf = guest_cpuid(system, *vcpu.domain, number, subleaf);
+    if (number == 1 && (leaf.ecx & kXsave) != 0 &&
+        ((vcpu.pv.cr4 & kCr4OsXsave) != 0 || (by_name && vcpu.pv.in_kernel)))
+        leaf.ecx |= kOsXsave;
+    if (number == kStateLeaf && subleaf == 0 && leaf.eax != 0)
+        leaf.ebx = static_cast<std::uint32_t>(state_bytes(vcpu.pv.xcr0));
     frame.rax = leaf.eax;
     frame.rbx = leaf.ebx;
     frame.rcx = leaf.ecx;
@@ -125,6 +134,7 @@ bool write_control(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
 {
     constexpr std::uint64_t kTaskSwitched = 1 << 3;
     constexpr std::uint64_t kGuestCr4 = 1 << 2 | kCr4DebugExtensions; // TSD; others are not its
+    const std::uint64_t own = kGuestCr4 | (hal::extended_features() != 0 ? kCr4OsXsave : 0);
     const std::uint64_t value = register_of(frame, instruction.reg);
     switch (instruction.control) {
     case 0:
@@ -136,11 +146,24 @@ bool write_control(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
         vcpu.info->arch.cr2 = value;
         return true;
     case 4:
-        vcpu.pv.cr4 = value & kGuestCr4;
+        vcpu.pv.cr4 = value & own;
         return true;
     default:
         return false;
     }
+}
+
+// XSETBV
+bool set_extended_control(Vcpu& vcpu, const TrapFrame& frame)
+{
+    const std::uint64_t value = frame.rdx << 32 | (frame.rax & kLow32);
+    if ((vcpu.pv.cr4 & kCr4OsXsave) == 0 || (frame.rcx & kLow32) != 0 ||
+        !is_xcr0(value, hal::extended_features()))
+        return false;
+    vcpu.pv.xcr0 = value;
+    vcpu.pv.xcr0_ever |= value;
+    hal::set_extended_features(value);
+    return true;
 }
 
 bool access_debug(Vcpu& vcpu, TrapFrame& frame, const Instruction& instruction)
@@ -192,8 +215,10 @@ bool carry_out(System& system, Vcpu& vcpu, TrapFrame& frame, const Instruction& 
     case Operation::move_to_control:
         return write_control(vcpu, frame, instruction);
     case Operation::cpuid:
-        answer_cpuid(system, *vcpu.domain, frame);
+        answer_cpuid(system, vcpu, frame, false);
         return true;
+    case Operation::set_xcr:
+        return set_extended_control(vcpu, frame);
     case Operation::clear_task_switched:
         set_task_switched(vcpu, false);
         return true;
@@ -235,7 +260,7 @@ bool emulate_forced_cpuid(const System& system, Vcpu& vcpu, TrapFrame& frame)
     std::array<std::uint8_t, 7> bytes{};
     if (!hal::copy_from_guest(bytes.data(), frame.rip, bytes.size()) || bytes != kForced)
         return false;
-    answer_cpuid(system, *vcpu.domain, frame);
+    answer_cpuid(system, vcpu, frame, true);
     frame.rip += kForced.size();
     return true;
 }

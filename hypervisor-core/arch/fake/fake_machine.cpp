@@ -144,6 +144,16 @@ std::uint64_t hal::take_debug_status()
 }
 void hal::set_task_switched(bool) {}
 
+std::uint64_t hal::extended_features()
+{
+    return fake_machine().extended_features;
+}
+
+void hal::set_extended_features(std::uint64_t xcr0)
+{
+    fake_machine().xcr0 = xcr0;
+}
+
 // No devices: ports read all ones, interrupts have no source.
 std::uint32_t hal::read_port(std::uint16_t, unsigned)
 {

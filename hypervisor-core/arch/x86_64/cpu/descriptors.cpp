@@ -2,6 +2,7 @@
 #include "hypervisor-core/arch/x86_64/cpu/descriptors.hpp"
 
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
+#include "hypervisor-core/arch/x86_64/cpu/features.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/speculation.hpp"
 #include "hypervisor-core/console/log.hpp"
@@ -188,6 +189,7 @@ void load_cpu_tables(unsigned cpu)
     asm volatile("ltr %0" : : "r"(kTaskState));
     load_local_table(0);
     x86::write_cr4(kCr4);
+    start_extended_state();
     x86::write_msr(kMsrEfer, kEfer | 1 << 10);
     x86::write_msr(kMsrPat, kPat);
     x86::write_msr(kMsrStar, std::uint64_t{FLAT_RING3_CS32} << 48 | std::uint64_t{kOwnCode} << 32);

@@ -3,6 +3,8 @@
 
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/console/log.hpp"
+#include "hypervisor-core/hal/pv.hpp"
+#include "hypervisor-core/pv/extended_state.hpp"
 
 #include <array>
 
@@ -27,7 +29,35 @@ constexpr std::array<Feature, 8> kNeeded{{
     {"SYSCALL", 0x80000001, 11},
 }};
 
+constexpr std::uint32_t kXsaveBit = 1 << 26; // leaf 1, ecx
+constexpr std::uint32_t kStateLeaf = 0xd;
+
+std::uint64_t offered_features()
+{
+    if ((x86::cpuid(1).ecx & kXsaveBit) == 0)
+        return 0;
+    const std::uint64_t has = x86::cpuid(kStateLeaf).eax & pv::kOfferedFeatures;
+    return pv::is_xcr0(has, pv::kOfferedFeatures) ? has : 0;
+}
+
+// Asked for at each switch; set while the first processor starts.
+constinit std::uint64_t offered = 0;
+
 } // namespace
+
+std::uint64_t hal::extended_features()
+{
+    return offered;
+}
+
+void start_extended_state()
+{
+    offered = offered_features(); // the same on all processors
+    if (offered == 0)
+        return;
+    x86::write_cr4(x86::read_cr4() | pv::kCr4OsXsave);
+    x86::write_xcr0(offered);
+}
 
 void require_features()
 {

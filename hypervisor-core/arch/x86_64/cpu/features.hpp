@@ -7,4 +7,7 @@ namespace zocalo::hv {
 // Stops the machine with a line that names what is missing.
 void require_features();
 
+// Each processor: XSAVE for us and for guests, where there is one.
+void start_extended_state();
+
 } // namespace zocalo::hv

@@ -102,6 +102,16 @@ inline void write_cr4(std::uint64_t value)
 {
     asm volatile("mov %0, %%cr4" : : "r"(value) : "memory");
 }
+inline std::uint64_t read_xcr0()
+{
+    std::uint32_t low = 0, high = 0;
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return std::uint64_t{high} << 32 | low;
+}
+inline void write_xcr0(std::uint64_t value)
+{
+    asm volatile("xsetbv" : : "a"(static_cast<std::uint32_t>(value)), "d"(value >> 32), "c"(0));
+}
 inline void invalidate_page(std::uint64_t address)
 {
     asm volatile("invlpg (%0)" : : "r"(address) : "memory");

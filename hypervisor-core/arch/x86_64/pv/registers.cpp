@@ -51,6 +51,38 @@ std::uint16_t read_gs()
     return value;
 }
 
+// All that is offered is saved and loaded, whatever the guest has switched on: nothing of the vCPU
+// before stays in registers.
+void open_extended_state(std::uint64_t features)
+{
+    if (x86::read_xcr0() != features)
+        x86::write_xcr0(features);
+}
+
+void save_fpu(PvState& pv)
+{
+    const std::uint64_t features = hal::extended_features();
+    if (features == 0) {
+        asm volatile("fxsave64 %0" : "=m"(pv.fpu));
+        return;
+    }
+    open_extended_state(features);
+    asm volatile("xsave64 %0" : "+m"(pv.fpu) : "a"(static_cast<std::uint32_t>(features)), "d"(0));
+}
+
+void load_fpu(const PvState& pv)
+{
+    const std::uint64_t features = hal::extended_features();
+    if (features == 0) {
+        asm volatile("fxrstor64 %0" : : "m"(pv.fpu));
+        return;
+    }
+    open_extended_state(features);
+    asm volatile("xrstor64 %0" : : "m"(pv.fpu), "a"(static_cast<std::uint32_t>(features)), "d"(0));
+    if (pv.xcr0 != features)
+        x86::write_xcr0(pv.xcr0);
+}
+
 } // namespace
 
 void hal::load_address_space(const Vcpu& vcpu)
@@ -143,6 +175,11 @@ std::uint64_t hal::take_debug_status()
     return value;
 }
 
+void hal::set_extended_features(std::uint64_t xcr0)
+{
+    x86::write_xcr0(xcr0);
+}
+
 void hal::set_task_switched(bool set)
 {
     std::uint64_t cr0;
@@ -163,7 +200,7 @@ void save_vcpu(Vcpu& vcpu, const TrapFrame& frame)
     pv.gs_base = x86::read_msr(kMsrGsBase);
     pv.other_gs_base = x86::read_msr(kMsrOtherGsBase);
     asm volatile("clts");
-    asm volatile("fxsave64 %0" : "=m"(pv.fpu));
+    save_fpu(pv);
 }
 
 bool load_vcpu(const Vcpu& vcpu, TrapFrame& frame)
@@ -178,7 +215,7 @@ bool load_vcpu(const Vcpu& vcpu, TrapFrame& frame)
     x86::write_msr(kMsrGsBase, pv.gs_base);
     x86::write_msr(kMsrOtherGsBase, pv.other_gs_base);
     asm volatile("clts");
-    asm volatile("fxrstor64 %0" : : "m"(pv.fpu));
+    load_fpu(pv);
     hal::set_task_switched(pv.task_switched);
     hal::load_debug_registers(vcpu);
     return data && gs;
