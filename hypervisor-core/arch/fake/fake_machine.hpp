@@ -28,7 +28,7 @@ struct FakeMachine {
     unsigned mode_switches{};
     unsigned debug_loads{};
     std::uint64_t debug_status{0xffff0ff0}; // DR6
-    std::uint64_t extended_features{}; // XCR0 that there can be; 0: no XSAVE
+    std::uint64_t extended_features{};      // XCR0 that there can be; 0: no XSAVE
     std::uint64_t xcr0{};
     std::string console;
     ConsoleRing ring;
