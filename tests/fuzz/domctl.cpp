@@ -2,6 +2,7 @@
 // The tools' hypercalls by a dom0 that has lost its mind: domains made, filled, started, stopped,
 // ended in any order and with any arguments. Whatever it asks for: counts agree with the page
 // tables, and when all are ended no frame is lost.
+#include "hypervisor-core/pv/extended_state.hpp"
 #include "tests/fuzz/hostile_guest.hpp"
 
 #include <xen/domctl.h>
@@ -22,7 +23,11 @@ struct Machine : HostileGuest {
     Vcpu& caller = **create_vcpu(*system, dom0, 0, 0);
     std::uint64_t before = system->memory.buddy().free_frames();
 
-    Machine() { dom0.privileged = true; }
+    Machine()
+    {
+        dom0.privileged = true;
+        fake_machine().extended_features = pv::kOfferedFeatures;
+    }
 
     void domctl(std::uint32_t cmd, std::uint16_t id, const std::uint8_t* bytes, std::size_t count)
     {
@@ -41,6 +46,11 @@ struct Machine : HostileGuest {
         }
         if (cmd == XEN_DOMCTL_setvcpucontext || cmd == XEN_DOMCTL_getvcpucontext)
             op.u.vcpucontext.ctxt.p = reinterpret_cast<vcpu_guest_context_t*>(kBuffer);
+        if (cmd == XEN_DOMCTL_setvcpuextstate || cmd == XEN_DOMCTL_getvcpuextstate) {
+            op.u.vcpuextstate.buffer.p = reinterpret_cast<std::uint64_t*>(kBuffer);
+            op.u.vcpuextstate.size %= 1024;
+            op.u.vcpuextstate.xfeature_mask %= 16;
+        }
         if (cmd == XEN_DOMCTL_max_mem)
             op.u.max_mem.max_memkb %= 200;
         std::memcpy(fake_machine().guest.data(), &op, sizeof(op));
@@ -61,9 +71,13 @@ struct Machine : HostileGuest {
     void end_all()
     {
         for (std::uint16_t id = kFirst; id < kFirst + kDomains; ++id)
-            if (Domain* const domain = system->domain(DomId{id}); domain != nullptr)
+            if (Domain* const domain = system->domain(DomId{id}); domain != nullptr) {
+                for (const Vcpu* const vcpu : domain->vcpus)
+                    if (vcpu != nullptr && !pv::is_xcr0(vcpu->pv.xcr0, pv::kOfferedFeatures))
+                        std::abort();
                 while (!destroy_step(*system, *domain)) {
                 }
+            }
         if (system->memory.buddy().free_frames() != before)
             std::abort();
     }
@@ -90,7 +104,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         XEN_DOMCTL_getpageframeinfo3,
         XEN_DOMCTL_resumedomain,
         XEN_DOMCTL_set_cpu_policy,
-        XEN_DOMCTL_get_cpu_policy};
+        XEN_DOMCTL_get_cpu_policy,
+        XEN_DOMCTL_setvcpuextstate,
+        XEN_DOMCTL_getvcpuextstate};
     // Records: what, to whom, then 30 bytes of arguments, which fill the buffer as well.
     constexpr std::size_t kRecord = 32, kArguments = kRecord - 2;
     for (std::size_t at = 0; at + kRecord <= size && at < 64 * kRecord; at += kRecord) {

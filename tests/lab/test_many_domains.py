@@ -14,7 +14,7 @@ from toolstack import Xl, config_text, until
 import lab
 
 HYPERVISORS = ("core",)
-pytestmark = [pytest.mark.long, pytest.mark.unproven]
+pytestmark = pytest.mark.long
 COUNT = int(os.environ.get("ZOCALO_MANY", "128"))
 ANSWERS = Path(__file__).with_name("dom0") / "answers.py"
 GUEST = {"type": "pv", "kernel": f"{GUESTS}/vmlinux", "ramdisk": f"{GUESTS}/mini-initrd.img", "memory": 88,
