@@ -80,8 +80,8 @@ def test_a_stopped_domain_is_renamed_and_configured(zl, defined):
     assert guest.uuid
 
 
-def test_after_a_power_cut_autostart_brings_the_domains_back_in_order(zl, xl, dom0, defined):
-    first, second = defined("first"), defined("second", "pvh")
+def test_after_a_power_cut_autostart_brings_the_domains_back_in_order(zl, xl, dom0, defined, hypervisor):
+    first, second = defined("first"), defined("second", "pvh" if hypervisor == "xen" else "pv")
     defined("third")
     transient = Guest(zl, "transient", "pv").create("-p")
     zl("autostart", "first", "--order", 20, "--depends", "second")
