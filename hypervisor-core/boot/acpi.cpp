@@ -89,6 +89,31 @@ void read_fadt(const Table& fadt, AcpiInfo& out)
     out.pm1b_control = static_cast<std::uint16_t>(read<std::uint32_t>(fadt.address + kPm1bControl));
 }
 
+void read_hpet(const Table& hpet, AcpiInfo& out)
+{
+    constexpr std::uint32_t kSpace = 40, kAddress = 44; // of a generic address: which space, where
+    constexpr std::uint8_t kMemory = 0;
+    if (hpet.length >= kAddress + 8 && read<std::uint8_t>(hpet.address + kSpace) == kMemory)
+        out.hpet = read<std::uint64_t>(hpet.address + kAddress);
+}
+
+void read_mcfg(const Table& mcfg, AcpiInfo& out)
+{
+    constexpr std::uint32_t kFirstEntry = 44, kEntry = 16;
+    for (std::uint32_t at = kFirstEntry;
+         at + kEntry <= mcfg.length && out.config_space_count < AcpiInfo::kMaxConfigSpaces;
+         at += kEntry) {
+        const std::uint64_t entry = mcfg.address + at;
+        const AcpiInfo::ConfigSpace space{
+            read<std::uint64_t>(entry),
+            read<std::uint16_t>(entry + 8),
+            read<std::uint8_t>(entry + 10),
+            read<std::uint8_t>(entry + 11)};
+        if (space.address != 0 && space.first_bus <= space.last_bus)
+            out.config_spaces[out.config_space_count++] = space;
+    }
+}
+
 } // namespace
 
 AcpiInfo read_acpi()
@@ -113,6 +138,10 @@ AcpiInfo read_acpi()
             read_madt(table, out);
         else if (has_text(address, "FACP"))
             read_fadt(table, out);
+        else if (has_text(address, "HPET"))
+            read_hpet(table, out);
+        else if (has_text(address, "MCFG"))
+            read_mcfg(table, out);
     }
     out.found = root.length != 0;
     return out;

@@ -30,6 +30,18 @@ Answer set_io_bitmap(Call& call)
     return 0;
 }
 
+// dom0 has found configuration space in memory; nodev: the firmware told us of none there.
+Answer pci_mmcfg_reserved(Call& call)
+{
+    const auto args = TRY(call.ref<physdev_pci_mmcfg_reserved>(1).copy_in());
+    const AcpiInfo& acpi = call.system.acpi;
+    const AcpiInfo::ConfigSpace asked{args.address, args.segment, args.start_bus, args.end_bus};
+    for (unsigned i = 0; i < acpi.config_space_count; ++i)
+        if (acpi.config_spaces[i] == asked)
+            return 0;
+    return Errno::nodev;
+}
+
 Answer apic_read(Call& call)
 {
     auto args = TRY(call.ref<physdev_apic>(1).copy_in());
@@ -167,6 +179,7 @@ Answer hypercall::physdev_op(Call& call) // (readability-function-size): a table
     case PHYSDEVOP_setup_gsi:
         return setup_gsi(call);
     case PHYSDEVOP_pci_mmcfg_reserved:
+        return pci_mmcfg_reserved(call);
     case PHYSDEVOP_pci_device_add:
     case PHYSDEVOP_pci_device_remove:
     case PHYSDEVOP_prepare_msix:

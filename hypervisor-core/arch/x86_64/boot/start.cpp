@@ -70,13 +70,16 @@ void hal::panic(std::string_view why)
 namespace {
 
 constexpr std::uint64_t kLocalApic = layout::kDevices;
-constexpr std::uint64_t kIoApics = layout::kDevices + kPageSize;
+constexpr std::uint64_t kHpet = layout::kDevices + kPageSize;
+constexpr std::uint64_t kIoApics = kHpet + kPageSize;
 
 void map_controllers(System& system, Mapper& mapper)
 {
     const AcpiInfo& acpi = system.acpi;
     mapper.map(kLocalApic, acpi.local_apic, kPageSize, kDevice);
     system.tables.forbid_io(Mfn{acpi.local_apic >> kPageShift});
+    if (acpi.hpet != 0) // to measure with; dom0 may have it
+        mapper.map(kHpet, acpi.hpet & ~(kPageSize - 1), kPageSize, kDevice);
     for (unsigned i = 0; i < acpi.io_apic_count; ++i) {
         mapper.map(kIoApics + i * kPageSize, acpi.io_apics[i].address, kPageSize, kDevice);
         system.tables.forbid_io(Mfn{acpi.io_apics[i].address >> kPageShift});
@@ -123,7 +126,7 @@ void start_dom0(System& system)
     silence_pics();
     local_apic::start();
     io_apic::start(system.acpi, kIoApics);
-    start_clock(system);
+    start_clock(system, system.acpi.hpet == 0 ? 0 : kHpet + system.acpi.hpet % kPageSize);
 
     start_other_cpus(system, options.processors);
     start_dom0(system);

@@ -64,6 +64,33 @@ TEST_F(AcpiTest, AnEntryOfNoLengthEndsTheList)
     EXPECT_EQ(read_acpi().processor_count, 1U);
 }
 
+TEST_F(AcpiTest, TheTimerAndConfigurationSpacesAreFound)
+{
+    entry({0, 8, 5, 4, 1, 0, 0, 0});
+    constexpr std::uint32_t kHpet = 0x4000, kMcfg = 0x5000;
+    put(kRoot + 4, 48);
+    put(kRoot + 40, kHpet);
+    put(kRoot + 44, kMcfg);
+    std::memcpy(hal::machine_bytes(kHpet), "HPET", 4);
+    put(kHpet + 4, 56);
+    put(kHpet + 44, 0xfed00000);
+    std::memcpy(hal::machine_bytes(kMcfg), "MCFG", 4);
+    put(kMcfg + 4, 44 + 3 * 16 + 8); // the last entry is cut off
+    put(kMcfg + 44, 0xb0000000);
+    put(kMcfg + 52, 0xff000000); // segment 0, buses 0 to 255
+    put(kMcfg + 60, 0xe0000000);
+    put(kMcfg + 68, 0x00100001); // bus 16 to 0
+    put(kMcfg + 76, 0xa0000000);
+    put(kMcfg + 84, 0x20100002);
+    const AcpiInfo found = read_acpi();
+    EXPECT_EQ(found.hpet, 0xfed00000U);
+    ASSERT_EQ(found.config_space_count, 2U);
+    EXPECT_EQ(found.config_spaces[0], (AcpiInfo::ConfigSpace{0xb0000000, 0, 0, 255}));
+    EXPECT_EQ(found.config_spaces[1], (AcpiInfo::ConfigSpace{0xa0000000, 2, 16, 32}));
+    *hal::machine_bytes(kHpet + 40) = std::byte{1}; // in I/O ports
+    EXPECT_EQ(read_acpi().hpet, 0U);
+}
+
 TEST_F(AcpiTest, WithoutARootPointerThereIsNothing)
 {
     fake_machine().reset();

@@ -3,6 +3,7 @@
 #include "tests/unit/hypervisor-core/hypercall/system_fixture.hpp"
 
 #include <xen/errno.h>
+#include <xen/physdev.h>
 
 namespace zocalo::hv {
 namespace {
@@ -157,6 +158,26 @@ TEST_F(SysctlTest, PoliciesFitTheirBufferOrAreRefused)
     EXPECT_EQ(sysctl(op, XEN_SYSCTL_get_cpu_featureset), -XEN_ENOBUFS);
     op.u.cpu_featureset.index = 99;
     EXPECT_EQ(sysctl(op, XEN_SYSCTL_get_cpu_featureset), minus(Errno::inval));
+}
+
+TEST_F(SysctlTest, ConfigurationSpacesAreThoseTheFirmwareNamed)
+{
+    system.acpi.config_spaces[0] = {0xb0000000, 0, 0, 255};
+    system.acpi.config_space_count = 1;
+    physdev_pci_mmcfg_reserved args{0xb0000000, 0, 0, 255, 1};
+    const auto told = [&] {
+        put(kArgument, args);
+        return make(__HYPERVISOR_physdev_op, {PHYSDEVOP_pci_mmcfg_reserved, kArgument});
+    };
+    EXPECT_EQ(told(), 0);
+    args.segment = 1;
+    EXPECT_EQ(told(), minus(Errno::nodev));
+    args.segment = 0;
+    args.end_bus = 254;
+    EXPECT_EQ(told(), minus(Errno::nodev));
+    EXPECT_EQ(
+        make(__HYPERVISOR_physdev_op, {PHYSDEVOP_pci_mmcfg_reserved, kWild}), minus(Errno::fault)
+    );
 }
 
 } // namespace
