@@ -68,6 +68,8 @@ struct Domain {
     std::uint32_t security_label{};
     std::uint64_t claimed{}; // frames, XENMEM_claim_pages
     unsigned tool_pauses{};  // how many of `pauses` are theirs
+    IoRanges io_ports;       // XEN_DOMCTL_ioport_permission
+    IoRanges io_memory;      // frames, XEN_DOMCTL_iomem_permission
     static constexpr unsigned kMaxMapEntries = 128;
     std::array<MemoryMapEntry, kMaxMapEntries> memory_map{}; // XENMEM_set_memory_map
     unsigned memory_map_entries{};
@@ -76,7 +78,7 @@ struct Domain {
     {
         return number < vcpu_limit ? vcpus[static_cast<std::size_t>(number)] : nullptr;
     }
-    MapRights rights() const { return {id, id, privileged}; }
+    MapRights rights() const { return {id, id, privileged, &io_memory}; }
     bool assists(unsigned type) const { return (vm_assist >> type & 1) != 0; } // VMASST_TYPE_*
 };
 

@@ -103,12 +103,25 @@ Answer domctl::hypercall_page(Domctl& ctl)
 
 Answer domctl::io_memory(Domctl& ctl)
 {
-    return only_denied(ctl.op.u.iomem_permission.allow_access);
+    const xen_domctl_iomem_permission& args = ctl.op.u.iomem_permission;
+    const std::uint64_t last = args.first_mfn + args.nr_mfns - 1;
+    if (args.nr_mfns == 0 || last < args.first_mfn)
+        return Errno::inval;
+    IoRanges& given = ctl.domain->io_memory; // what is ours is refused when it is mapped
+    return args.allow_access != 0 ? given.give(args.first_mfn, last)
+                                  : given.take(args.first_mfn, last);
 }
 
 Answer domctl::io_ports(Domctl& ctl)
 {
-    return only_denied(ctl.op.u.ioport_permission.allow_access);
+    constexpr std::uint32_t kPorts = 1 << 16;
+    const xen_domctl_ioport_permission& args = ctl.op.u.ioport_permission;
+    if (args.nr_ports == 0 || args.first_port >= kPorts || args.nr_ports > kPorts - args.first_port)
+        return Errno::inval;
+    const std::uint32_t last = args.first_port + args.nr_ports - 1;
+    IoRanges& given = ctl.domain->io_ports;
+    return args.allow_access != 0 ? given.give(args.first_port, last)
+                                  : given.take(args.first_port, last);
 }
 
 Answer domctl::interrupts(Domctl& ctl)

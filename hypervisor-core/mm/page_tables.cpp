@@ -39,7 +39,9 @@ Result<Unit> PageTables::acquire_page(Pte entry, const MapRights& rights)
     const Mfn mfn = entry.mfn();
     FrameTable& frames = memory_.frames();
     if (!frames.is_ram(mfn)) {
-        if (!rights.io || io_is_forbidden(mfn))
+        const bool given = rights.io || (rights.io_ranges != nullptr &&
+                                         rights.io_ranges->covers(mfn.value, mfn.value));
+        if (!given || io_is_forbidden(mfn))
             return Errno::perm;
         return Unit{};
     }

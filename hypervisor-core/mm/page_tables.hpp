@@ -11,6 +11,7 @@
 // until it is true, before the guest's vCPU that caused it goes on.
 #pragma once
 
+#include "hypervisor-core/mm/io_ranges.hpp"
 #include "hypervisor-core/mm/memory.hpp"
 #include "hypervisor-core/mm/pte.hpp"
 
@@ -26,9 +27,10 @@ constexpr FrameType table_type(unsigned level)
 
 // In whose name an entry is written.
 struct MapRights {
-    DomId tables; // the owner of the tables: what levels 2 to 4 may point at
-    DomId pages;  // the owner of the pages that level 1 may map
-    bool io{};    // may map what is not RAM
+    DomId tables;                // the owner of the tables: what levels 2 to 4 may point at
+    DomId pages;                 // the owner of the pages that level 1 may map
+    bool io{};                   // may map all that is not RAM
+    const IoRanges* io_ranges{}; // else what of it, if any
 };
 
 enum class WriteKind { plain, keep_accessed_dirty };

@@ -52,9 +52,9 @@ bool may_use_ports(Vcpu& vcpu, std::uint16_t port, unsigned width)
 
 bool may_access_ports(const Domain& domain, std::uint16_t port, unsigned width)
 {
-    if (!domain.privileged)
-        return false;
     const std::uint32_t last = port + width - 1;
+    if (!domain.privileged && !domain.io_ports.covers(port, last))
+        return false;
     for (const Range& range : kOurs)
         if (port <= range.last && last >= range.first)
             return false;

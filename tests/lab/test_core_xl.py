@@ -130,6 +130,18 @@ def test_features_of_the_processor_can_be_kept_from_a_guest(dom0):
     assert {"sse2", "pclmulqdq"} <= set(flags) <= set(dom0.must("grep ^flags /proc/cpuinfo").split()) | {"nopl"}
 
 
+def test_ports_can_be_given_to_a_guest(dom0):
+    """Register A of the real-time clock says 26 on a PC; a port that is not the guest's reads as ff."""
+    small = XlGuest(dom0, "small", vcpus=1, disk=[], vif=[], ioports=["70-71"])
+    try:
+        small.create().must("printf '\\n' | dd of=/dev/port bs=1 seek=112 conv=notrunc")
+        clock = small.must("dd if=/dev/port bs=1 skip=113 count=1 2>/dev/null | od -An -tx1").strip()
+        other = small.must("dd if=/dev/port bs=1 skip=96 count=1 2>/dev/null | od -An -tx1").strip()
+    finally:
+        small.remove()
+    assert (clock, other) in (("26", "ff"), ("a6", "ff"))
+
+
 def test_it_is_listed_with_its_vcpus(guest, xl):
     row = xl.domains()["web"]
     assert (row["vcpus"], row["state"][2]) == (4, "-")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hypervisor-core/hal/memory.hpp"
+#include "hypervisor-core/pv/io_ports.hpp"
 #include "tests/unit/hypervisor-core/hypercall/system_fixture.hpp"
 
 #include <xen/memory.h>
@@ -141,6 +142,43 @@ TEST_F(DomctlMemoryTest, ClaimsAreCheckedAgainstWhatIsFreeAndWhatOthersClaimed)
     EXPECT_EQ(claim(second, 10), 0);
     EXPECT_EQ(claim(first, 0), 0);
     EXPECT_EQ(claim(second, 1000), 0);
+}
+
+TEST_F(DomctlMemoryTest, PortsAndDeviceMemoryAreGivenAndTakenByRange)
+{
+    const std::uint16_t id = new_domain();
+    const Domain& guest = domain(id);
+    const auto ports = [&](std::uint32_t first, std::uint32_t count, bool allow) {
+        xen_domctl op{};
+        op.u.ioport_permission = {first, count, allow};
+        return domctl(op, XEN_DOMCTL_ioport_permission, id);
+    };
+    EXPECT_FALSE(pv::may_access_ports(guest, 0x70, 2));
+    ASSERT_EQ(ports(0x70, 2, true), 0);
+    EXPECT_TRUE(pv::may_access_ports(guest, 0x70, 2));
+    EXPECT_FALSE(pv::may_access_ports(guest, 0x71, 2));
+    ASSERT_EQ(ports(0, 0x10000, true), 0);
+    EXPECT_TRUE(pv::may_access_ports(guest, 0xffff, 1));
+    EXPECT_FALSE(pv::may_access_ports(guest, 0x3f8, 1)) << "the console is ours";
+    ASSERT_EQ(ports(0x71, 1, false), 0);
+    EXPECT_FALSE(pv::may_access_ports(guest, 0x70, 2));
+    EXPECT_EQ(ports(0x70, 0, true), minus(Errno::inval));
+    EXPECT_EQ(ports(0xffff, 2, true), minus(Errno::inval));
+    EXPECT_EQ(ports(~0U, ~0U, true), minus(Errno::inval));
+
+    const auto memory = [&](std::uint64_t first, std::uint64_t count, bool allow) {
+        xen_domctl op{};
+        op.u.iomem_permission = {first, count, allow};
+        return domctl(op, XEN_DOMCTL_iomem_permission, id);
+    };
+    constexpr std::uint64_t kDevice = FakeMachine::kFrames - 1; // beyond what was added as RAM
+    ASSERT_EQ(memory(kDevice, 1, true), 0);
+    EXPECT_TRUE(guest.rights().io_ranges->covers(kDevice, kDevice));
+    EXPECT_FALSE(guest.rights().io);
+    ASSERT_EQ(memory(kDevice, 1, false), 0);
+    EXPECT_FALSE(guest.rights().io_ranges->covers(kDevice, kDevice));
+    EXPECT_EQ(memory(1, 0, true), minus(Errno::inval));
+    EXPECT_EQ(memory(~0ULL, 2, true), minus(Errno::inval));
 }
 
 } // namespace

@@ -197,7 +197,14 @@ TEST_F(PageTablesTest, WhatIsNoRamNeedsAPermission)
     );
     const MapRights io{kGuest, kGuest, true};
     EXPECT_TRUE(tables.write({t.l1, 0}, Pte::make(device, kWrite), WriteKind::plain, io));
+    IoRanges given;
+    ASSERT_TRUE(given.give(device.value, (2 << 20) + 1));
+    const MapRights some{kGuest, kGuest, false, &given};
+    EXPECT_TRUE(tables.write({t.l1, 2}, Pte::make(device, kWrite), WriteKind::plain, some));
+    const Mfn next{device.value - 1};
+    EXPECT_FALSE(tables.write({t.l1, 3}, Pte::make(next, kWrite), WriteKind::plain, some));
     tables.forbid_io(Mfn{2 << 20});
+    EXPECT_FALSE(tables.write({t.l1, 1}, Pte::make(Mfn{2 << 20}, kWrite), WriteKind::plain, some));
     EXPECT_FALSE(tables.write({t.l1, 1}, Pte::make(Mfn{2 << 20}, kWrite), WriteKind::plain, io));
 }
 
