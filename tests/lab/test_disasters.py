@@ -142,12 +142,12 @@ done
 """
 
 
-def test_power_cuts_in_the_middle_of_operations_lose_nothing_that_outlives_the_host(dom0, zl, xl, leak_check):
+def test_power_cuts_in_the_middle_of_operations_lose_nothing_that_outlives_the_host(dom0, zl, xl, leak_check, hypervisor):
     for name in ("cut-a", "cut-b"):
         dom0.must(f"truncate -s 4M {WORK}/{name}.img && sync {WORK}/{name}.img")
     cut = Guest(zl, "cut", "pv", disk=[f"format=raw,vdev=xvda,access=rw,target={WORK}/cut-a.img"],
                 vif=["bridge=xenbr0"])
-    kept = Guest(zl, "kept", "pvh")
+    kept = Guest(zl, "kept", "pvh" if hypervisor == "xen" else "pv")
     zl("define", kept.file)
     zl("autostart", "kept", "--disable")
     dom0.must("sync")

@@ -4,8 +4,7 @@ import pytest
 from conftest import GUESTS
 
 from lab.guest_shell import GuestShell
-
-
+NEEDS_PVH = True
 CONFIG = """
 name = "{tool}"
 type = "pvh"
