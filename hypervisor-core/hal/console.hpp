@@ -14,5 +14,7 @@ ConsoleRing& console_ring();
 
 // Prints what is wrong and stops the machine.
 [[noreturn]] void panic(std::string_view why);
+// Fails as by a mistake of ours: with a report of where that was.
+[[noreturn]] void crash();
 
 } // namespace zocalo::hv::hal

@@ -66,8 +66,11 @@ void handle_key(System& system, char key)
         if (!audit_and_tell(system.memory))
             log("page tables: no memory to count mappings in");
         return;
+    case 'C':
+        log("debug key C: the hypervisor is to fail");
+        hal::crash();
     case 'h':
-        log("debug keys: h this, m memory, o page tables' audit, q domains");
+        log("debug keys: h this, C crash with a report, m memory, o page tables' audit, q domains");
         return;
     default:
         log("debug key ", std::string_view{&key, 1}, " does nothing; h lists those that do");

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from toolstack import until
 
 import lab
 
@@ -61,3 +62,12 @@ def test_processes_come_and_go(dom0):
     dom0.must("for i in $(seq 30); do sh -c 'true | cat'; done")
     log = dom0.must("dmesg")
     assert not re.search(r"BUG:|Oops|Bad page", log)
+
+
+def test_a_failure_of_the_hypervisor_names_the_functions_it_happened_in(dom0):
+    """The last one on this machine, which does not come back from it."""
+    dom0.start(["xl", "debug-keys", "C"])
+    text = until(lambda: dom0.tail(80) if "panic: exception 6" in dom0.tail(80) else "", "the report", 60)
+    assert re.search(r"at 0xffff8280\w+ hal::crash\+", text), text
+    assert re.search(r"called from 0xffff8280\w+ sysctl::debug_keys\+", text), text
+    assert "the machine is stopped" in text

@@ -108,6 +108,11 @@ void hal::panic(std::string_view why)
     std::abort();
 }
 
+void hal::crash()
+{
+    hal::panic("crash");
+}
+
 void hal::switch_mode(const Vcpu&)
 {
     ++fake_machine().mode_switches;

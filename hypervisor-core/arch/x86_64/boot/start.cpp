@@ -52,6 +52,12 @@ void wait_seconds(std::uint64_t seconds)
 
 } // namespace
 
+void hal::crash()
+{
+    asm volatile("ud2");
+    __builtin_unreachable();
+}
+
 void hal::panic(std::string_view why)
 {
     serial::write("(zocalo) panic: ");

@@ -4,10 +4,14 @@
 #include "hypervisor-core/arch/x86_64/cpu/cpu_area.hpp"
 #include "hypervisor-core/arch/x86_64/cpu/instructions.hpp"
 #include "hypervisor-core/console/log.hpp"
+#include "hypervisor-core/console/symbols.hpp"
 #include "hypervisor-core/domain/domain.hpp"
 #include "hypervisor-core/hal/memory.hpp"
 
+#include <span>
+
 extern "C" const char image_start[], image_rodata[];
+extern "C" const zocalo::hv::Symbol image_symbols[], image_symbols_end[];
 
 namespace zocalo::hv {
 namespace {
@@ -29,6 +33,17 @@ bool is_own_text(std::uint64_t value)
            value < reinterpret_cast<std::uint64_t>(image_rodata);
 }
 
+void report_place(std::string_view what, std::uint64_t address)
+{
+    const std::span table{
+        image_symbols, static_cast<std::size_t>(image_symbols_end - image_symbols)};
+    const Place place = is_own_text(address) ? find_symbol(table, address) : Place{};
+    if (place.name.empty())
+        log(what, hex(address));
+    else
+        log(what, hex(address), " ", place.name, "+", hex(place.offset));
+}
+
 } // namespace
 
 void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why)
@@ -44,21 +59,26 @@ void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why
     }
 }
 
+void report_calls(std::uint64_t stack)
+{
+    constexpr unsigned kMost = 32;
+    const std::uint64_t end = stack | (layout::kCpuAreaBytes - 1);
+    unsigned shown = 0;
+    for (std::uint64_t at = stack & ~std::uint64_t{7}; at + 8 <= end && shown < kMost; at += 8) {
+        const std::uint64_t value = *reinterpret_cast<const std::uint64_t*>(at);
+        if (!is_own_text(value))
+            continue;
+        report_place("  called from ", value);
+        ++shown;
+    }
+}
+
 void report_own(const TrapFrame& frame)
 {
     log("the hypervisor itself failed on processor ", cpu_top().id);
     report_registers(frame);
-    const std::uint64_t end = frame.rsp | (layout::kCpuAreaBytes - 1);
-    unsigned shown = 0;
-    constexpr unsigned kMost = 32;
-    for (std::uint64_t at = frame.rsp & ~std::uint64_t{7}; at + 8 <= end && shown < kMost;
-         at += 8) {
-        const std::uint64_t value = *reinterpret_cast<const std::uint64_t*>(at);
-        if (is_own_text(value)) {
-            log("  called from ", hex(value));
-            ++shown;
-        }
-    }
+    report_place("  at ", frame.rip);
+    report_calls(frame.rsp);
     panic("exception ", frame.vector, " at ", hex(frame.rip));
 }
 
