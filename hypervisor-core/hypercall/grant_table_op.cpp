@@ -7,15 +7,23 @@
 namespace zocalo::hv {
 namespace {
 
+// The domain whose table it is about: the caller's own, or any for who may ask.
+GrantResult<Domain*> named_domain(Call& call, std::uint16_t number)
+{
+    const auto domain = policy::resolve(call.system, call.domain(), number);
+    if (domain)
+        return *domain;
+    return domain.error() == Errno::perm ? GrantStatus::permission_denied : GrantStatus::bad_domain;
+}
+
 Answer setup_table(Call& call) // GNTTABOP_setup_table
 {
     if (call.arguments[2] != 1)
         return Errno::inval;
     return grant_list<gnttab_setup_table>(call, [&](const gnttab_setup_table& args) {
-        const auto domain = policy::resolve(call.system, call.domain(), args.dom);
+        const auto domain = named_domain(call, args.dom);
         if (!domain)
-            return domain.error() == Errno::perm ? GrantStatus::permission_denied
-                                                 : GrantStatus::bad_domain;
+            return domain.error();
         GrantTable& grants = (*domain)->grants;
         if ((*domain)->dying || !grants.grow(call.system.memory, args.nr_frames))
             return GrantStatus::general_error;
@@ -32,10 +40,9 @@ Answer query_size(Call& call) // GNTTABOP_query_size
     if (call.arguments[2] != 1)
         return Errno::inval;
     return grant_list<gnttab_query_size>(call, [&](gnttab_query_size& args) {
-        const auto domain = policy::resolve(call.system, call.domain(), args.dom);
+        const auto domain = named_domain(call, args.dom);
         if (!domain)
-            return domain.error() == Errno::perm ? GrantStatus::permission_denied
-                                                 : GrantStatus::bad_domain;
+            return domain.error();
         args.nr_frames = (*domain)->grants.frames();
         args.max_nr_frames = (*domain)->grants.limit();
         return GrantStatus::okay;
@@ -69,10 +76,9 @@ Answer get_status_frames(Call& call) // GNTTABOP_get_status_frames
     if (call.arguments[2] != 1)
         return Errno::inval;
     return grant_list<gnttab_get_status_frames>(call, [&](const gnttab_get_status_frames& args) {
-        const auto domain = policy::resolve(call.system, call.domain(), args.dom);
+        const auto domain = named_domain(call, args.dom);
         if (!domain)
-            return domain.error() == Errno::perm ? GrantStatus::permission_denied
-                                                 : GrantStatus::bad_domain;
+            return domain.error();
         const GrantTable& grants = (*domain)->grants;
         if ((*domain)->dying || args.nr_frames > grants.status_frames())
             return GrantStatus::general_error;
