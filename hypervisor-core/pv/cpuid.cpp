@@ -17,8 +17,10 @@ template <class... Bits> constexpr std::uint32_t bits(Bits... bit)
 }
 
 // Bit numbers: Intel SDM volume 2, CPUID; AMD64 volume 3, appendix E.
-// Leaf 1: no monitor, VMX, SMX, PCID, x2APIC, deadline timer. OSXSAVE is the vCPU's to say.
-constexpr std::uint32_t kHidden1c = bits(2U, 3U, 4U, 5U, 6U, 7U, 8U, 15U, 17U, 21U, 24U, 27U);
+// Leaf 1: no monitor, VMX, SMX, PCID, x2APIC, deadline timer. OSXSAVE is the vCPU's to say; XSAVE,
+// FMA, AVX and F16C are shown as far as their state is switched.
+constexpr std::uint32_t kHidden1c =
+    bits(2U, 3U, 4U, 5U, 6U, 7U, 8U, 12U, 15U, 17U, 21U, 24U, 26U, 27U, 28U, 29U);
 constexpr std::uint32_t kXsave1c = bits(26U), kAvx1c = bits(12U, 28U, 29U); // FMA, AVX, F16C
 constexpr std::uint32_t kAvx7b = bits(5U);                                  // AVX2
 constexpr std::uint32_t kHypervisor = bits(31U);
@@ -59,11 +61,11 @@ CpuidLeaf xen_leaf(const System& system, std::uint32_t leaf, std::uint32_t suble
     }
 }
 
-// Feature bits that must not be shown, of those of XSAVE and those of AVX.
-std::uint32_t without_state(std::uint32_t xsave, std::uint32_t avx)
+// Feature bits that may be shown, of those of XSAVE and those of AVX.
+std::uint32_t with_state(std::uint32_t xsave, std::uint32_t avx)
 {
     const std::uint64_t features = hal::extended_features();
-    return (features == 0 ? xsave : 0) | ((features & kAvx) == 0 ? avx : 0);
+    return (features != 0 ? xsave : 0) | ((features & kAvx) != 0 ? avx : 0);
 }
 
 // XSAVE: the sizes of the standard form. Compact forms and supervisor states are not offered.
@@ -95,7 +97,7 @@ CpuidLeaf basic_leaf(std::uint32_t leaf, std::uint32_t subleaf)
         return out;
     case 1:
         out.ebx &= 0x00ffff00; // not this processor's APIC id
-        out.ecx = (out.ecx & ~(kHidden1c | without_state(kXsave1c, kAvx1c))) | kHypervisor;
+        out.ecx = (out.ecx & (~kHidden1c | with_state(kXsave1c, kAvx1c))) | kHypervisor;
         out.edx &= ~kHidden1d;
         return out;
     case 2:
@@ -104,7 +106,7 @@ CpuidLeaf basic_leaf(std::uint32_t leaf, std::uint32_t subleaf)
     case 7:
         if (subleaf != 0)
             return {};
-        return {0, out.ebx & (kShown7b | (kAvx7b & ~without_state(0, kAvx7b))), 0, 0};
+        return {0, out.ebx & (kShown7b | with_state(0, kAvx7b)), 0, 0};
     case 0xd:
         return state_leaf(subleaf, out);
     default:

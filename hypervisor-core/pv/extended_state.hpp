@@ -43,7 +43,8 @@ void start_fpu(PvState& pv);
 // cleared.
 void set_legacy_state(PvState& pv, std::span<const std::byte, kLegacyBytes> image);
 // An area as another hypervisor or we saved it, with the XCR0 it belongs to. inval: XRSTOR would
-// fault, or it holds features that are not `supported` or not in its XCR0.
+// fault, or it holds features that are not `supported`. XCR0 may lack some: the guest may have
+// switched them off again.
 Result<Unit> set_extended_state(
     PvState& pv, std::uint64_t xcr0, std::span<const std::byte> area, std::uint64_t supported
 );

@@ -44,6 +44,21 @@ void report_place(std::string_view what, std::uint64_t address)
         log(what, hex(address), " ", place.name, "+", hex(place.offset));
 }
 
+// What looks like return addresses on our own stack, from there on.
+void report_calls(std::uint64_t stack)
+{
+    constexpr unsigned kMost = 32;
+    const std::uint64_t end = stack | (layout::kCpuAreaBytes - 1);
+    unsigned shown = 0;
+    for (std::uint64_t at = stack & ~std::uint64_t{7}; at + 8 <= end && shown < kMost; at += 8) {
+        const std::uint64_t value = *reinterpret_cast<const std::uint64_t*>(at);
+        if (!is_own_text(value))
+            continue;
+        report_place("  called from ", value);
+        ++shown;
+    }
+}
+
 } // namespace
 
 void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why)
@@ -56,20 +71,6 @@ void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why
         if (!hal::copy_from_guest(words, frame.rsp + i * 8, sizeof(words)))
             break;
         log("  stack ", hex(words[0]), " ", hex(words[1]), " ", hex(words[2]), " ", hex(words[3]));
-    }
-}
-
-void report_calls(std::uint64_t stack)
-{
-    constexpr unsigned kMost = 32;
-    const std::uint64_t end = stack | (layout::kCpuAreaBytes - 1);
-    unsigned shown = 0;
-    for (std::uint64_t at = stack & ~std::uint64_t{7}; at + 8 <= end && shown < kMost; at += 8) {
-        const std::uint64_t value = *reinterpret_cast<const std::uint64_t*>(at);
-        if (!is_own_text(value))
-            continue;
-        report_place("  called from ", value);
-        ++shown;
     }
 }
 

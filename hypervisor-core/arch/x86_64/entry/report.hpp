@@ -10,9 +10,7 @@ namespace zocalo::hv {
 
 void report_guest(const Vcpu& vcpu, const TrapFrame& frame, std::string_view why);
 
-// What looks like return addresses on our own stack from there on, with the functions' names.
-void report_calls(std::uint64_t stack);
-// Registers and calls; then the machine stops.
+// Registers and calls, with the functions' names; then the machine stops.
 [[noreturn]] void report_own(const TrapFrame& frame);
 
 } // namespace zocalo::hv
