@@ -21,6 +21,8 @@ from toolstack import GUESTS, KINDS, WORK, Guest, Xl, Zl  # noqa: E402,F401
 def pytest_addoption(parser):
     parser.addoption("--hypervisor", choices=("xen", "core"),
                      help="below all tests (default: those that a file names in HYPERVISORS, else xen)")
+    parser.addoption("--cpus", type=int, default=2,
+                     help="processors of a file's shared machine (default 2); one each where two files run at once")
 
 
 def named_by(module) -> tuple[str, ...]:
@@ -68,8 +70,8 @@ def deb() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def dom0(hypervisor, deb):
-    machine = lab.boot(hypervisor, deb=deb)
+def dom0(hypervisor, deb, request):
+    machine = lab.boot(hypervisor, cpus=request.config.getoption("cpus"), deb=deb)
     yield machine
     machine.close()
 
