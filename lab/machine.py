@@ -168,7 +168,9 @@ class Machine:
         for file, command in (
                 ("xenstore.txt", "xenstore-ls -fp"), ("domains.txt", "xl list -l; xl vcpu-list"),
                 ("xen-dmesg.txt", "xl dmesg"), ("toolstackd.txt", "journalctl -b -u 'zocalo*' -u toolstackd"),
-                ("journal.txt", "journalctl -b --no-pager"), ("processes.txt", "ps axfww")):
+                ("journal.txt", "journalctl -b --no-pager"), ("processes.txt", "ps axfww"),
+                ("events.txt", "zl events --no-follow --since 0"),
+                ("consoles.txt", "tail -n 40 $(ls -t /var/log/zocalo/console/* | head -n 4)")):
             try:
                 _, out, err = self.run(command, timeout=30)
             except LabTimeout as error:  # dom0 hangs: more questions would only take longer
