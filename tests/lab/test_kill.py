@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kill matrix on Xen: the daemon dies at its failpoints, and nobody's guest or disk can tell.
+"""The kill matrix on both hypervisors: the daemon dies at its failpoints, and nobody's guest or disk can tell.
 
 What is checked after each death is in dom0/kill_matrix.py. By default every name of a failpoint is visited
 once, and of the points of each operation a spread. ZOCALO_KILL_STEP=1 visits all of them, which takes hours;
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.unproven
+pytestmark = pytest.mark.long
+HYPERVISORS = ("xen", "core")
 
 HERE = Path(__file__).resolve().parent / "dom0"
 FOLDER = "/run/zocalo-kill"
