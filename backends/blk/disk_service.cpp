@@ -175,6 +175,11 @@ void DiskService::carry_out(backend::AddNic&, Fds&, const backend::Reply& reply)
     reply(backend::Failed{"this is the disk backend; network cards have one of their own", {}});
 }
 
+void DiskService::carry_out(backend::SetHeadroom&, Fds&, const backend::Reply& reply)
+{
+    reply(backend::Failed{"this is the disk backend; network cards have one of their own", {}});
+}
+
 void DiskService::leave_all(std::function<void()> done)
 {
     end_all(&Device::leave, std::move(done));

@@ -140,6 +140,16 @@ Answer NetService::answer(const ChangeMedium&, Fds&)
     return failed("this process serves network cards, not disks");
 }
 
+Answer NetService::answer(const SetHeadroom& request, Fds&)
+{
+    Vif* vif = find(request.device);
+    if (!vif)
+        return unknown(request.device);
+    if (auto set = vif->set_headroom(request.bytes); !set)
+        return failed(set.error());
+    return Done{};
+}
+
 Answer NetService::answer(const Shutdown&, Fds&)
 {
     vifs_.clear();

@@ -14,6 +14,8 @@ unsigned tap_offloads(const GuestOffloads& guest)
     unsigned offloads = 0;
     if (guest.checksum_v4 || guest.checksum_v6)
         offloads |= TUN_F_CSUM;
+    if (guest.headroom != 0)
+        return offloads;
     if (guest.scatter_gather && guest.checksum_v4 && guest.gso_v4)
         offloads |= TUN_F_TSO4;
     if (guest.scatter_gather && guest.checksum_v6 && guest.gso_v6)

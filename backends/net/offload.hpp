@@ -32,6 +32,9 @@ struct GuestOffloads {
     bool checksum_v6{};     // feature-ipv6-csum-offload
     bool gso_v4{};          // feature-gso-tcpv4
     bool gso_v6{};          // feature-gso-tcpv6
+    // Bytes left free in each page before the data (xdp-headroom). Its XDP programs see frames of
+    // one page only, so nothing is left to segment.
+    std::uint16_t headroom{};
     friend bool operator==(const GuestOffloads&, const GuestOffloads&) = default;
 };
 

@@ -317,6 +317,11 @@ QueuePump::~QueuePump()
     state_->pages = {}; // handlers still queued hold the state, but must not hold the guest's pages
 }
 
+void QueuePump::set_headroom(std::uint16_t bytes)
+{
+    state_->rx.set_headroom(bytes);
+}
+
 const TxStats& QueuePump::tx_stats() const
 {
     return state_->tx.stats();

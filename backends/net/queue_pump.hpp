@@ -57,6 +57,7 @@ class QueuePump {
     QueuePump(const QueuePump&) = delete;
     QueuePump& operator=(const QueuePump&) = delete;
 
+    void set_headroom(std::uint16_t bytes);
     const TxStats& tx_stats() const;
     const RxStats& rx_stats() const;
     bool stalled() const;

@@ -11,7 +11,12 @@ constexpr std::size_t kSlotBytes = 4096; // a request grants one page
 constexpr std::size_t kBatchFrames = 64;
 constexpr std::size_t kBatchSlots = 256; // the whole ring
 constexpr std::size_t kArenaBytes = 256 * 1024;
-constexpr std::size_t kMostSlots = (kMaxTapFrame + kSlotBytes - 1) / kSlotBytes + 1;
+constexpr std::size_t kMostExtras = 2;
+constexpr std::size_t kLeastRoom = kSlotBytes - backend::kMaxHeadroom;
+constexpr std::size_t kMostSlots = (kMaxTapFrame + kLeastRoom - 1) / kLeastRoom + kMostExtras;
+// Linux's include/xen/interface/io/netif.h; the header of Xen 4.17 does not have it. Its body
+// begins with the number of bytes, 16 bits.
+constexpr std::uint8_t kExtraTypeXdp = 5;
 static_assert(kArenaBytes >= 2 * kMaxTapFrame && kBatchSlots >= kMostSlots);
 
 constexpr char kImpossible[] = "the receive ring's producer index is impossible";
@@ -22,6 +27,14 @@ netif_extra_info extra_info(const Gso& gso)
     extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
     extra.u.gso.size = gso.size;
     extra.u.gso.type = gso.v6 ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
+    return extra;
+}
+
+netif_extra_info extra_info(std::uint16_t headroom)
+{
+    netif_extra_info extra{};
+    extra.type = kExtraTypeXdp;
+    std::memcpy(&extra.u, &headroom, sizeof headroom);
     return extra;
 }
 
@@ -99,6 +112,7 @@ RxQueue::After RxQueue::gather()
         Frame frame;
         if (held_) {
             frame = *held_;
+            lay_out(frame); // the headroom may be another by now
         } else if (ring_.pending() == 0) {
             return After::waiting;
         } else {
@@ -142,19 +156,27 @@ RxQueue::Got RxQueue::read_frame(Frame& frame)
     TapHeader header;
     std::memcpy(&header, room.data(), sizeof header);
     const auto how = to_guest(header, data, offloads_);
-    const bool fits =
-        length >= kEthernetHeader && (length <= kSlotBytes || offloads_.scatter_gather);
+    const bool one_slot = length + offloads_.headroom <= kSlotBytes;
+    const bool fits = length >= kEthernetHeader && (one_slot || offloads_.scatter_gather);
     if (!how || !fits) {
         ++stats_.dropped;
         return Got::dropped;
     }
     frame.at = static_cast<std::uint32_t>(used_ + sizeof(TapHeader));
     frame.length = static_cast<std::uint32_t>(length);
-    frame.slots =
-        static_cast<std::uint16_t>((length + kSlotBytes - 1) / kSlotBytes + (how->gso ? 1 : 0));
     frame.how = *how;
+    lay_out(frame);
     used_ += sizeof(TapHeader) + length;
     return Got::frame;
+}
+
+void RxQueue::lay_out(Frame& frame) const
+{
+    frame.headroom = offloads_.headroom;
+    frame.extras =
+        static_cast<std::uint16_t>((frame.how.gso ? 1 : 0) + (frame.headroom != 0 ? 1 : 0));
+    const std::size_t room = kSlotBytes - frame.headroom;
+    frame.slots = static_cast<std::uint16_t>((frame.length + room - 1) / room + frame.extras);
 }
 
 // Takes the requests that the frame goes to; gather() has seen that they are there.
@@ -169,8 +191,9 @@ bool RxQueue::fill(Frame& frame)
             return false;
         }
         log_.note(ring_.req_cons() - 1, request.id);
-        const bool extra = frame.how.gso && i == 1; // between the first slot and the others
-        const std::size_t length = extra ? 0 : std::min(kSlotBytes, frame.length - sent);
+        const bool extra = i >= 1 && i <= frame.extras; // between the first slot and the others
+        const std::size_t room = kSlotBytes - frame.headroom;
+        const std::size_t length = extra ? 0 : std::min(room, frame.length - sent);
         slots_.push_back(
             {request.id,
              static_cast<std::uint16_t>(length),
@@ -179,9 +202,9 @@ bool RxQueue::fill(Frame& frame)
         if (extra)
             continue;
         const auto data = std::span{arena_}.subspan(frame.at + sent, length);
-        ops_.push_back(
-            xen::GrantCopy::to_guest(guest_, GrantRef{request.gref}, 0, std::as_bytes(data))
-        );
+        ops_.push_back(xen::GrantCopy::to_guest(
+            guest_, GrantRef{request.gref}, frame.headroom, std::as_bytes(data)
+        ));
         sent += length;
     }
     log_.taken(ring_.req_cons());
@@ -202,20 +225,29 @@ void RxQueue::answer(const Frame& frame, bool copied)
     }
     ++stats_.packets;
     stats_.bytes += frame.length;
+    answer_whole(frame, slots);
+}
+
+void RxQueue::answer_whole(const Frame& frame, std::span<const Slot> slots)
+{
+    const std::size_t last = slots.size() == 1u + frame.extras ? 0 : slots.size() - 1;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (slots[i].length == 0) {
-            ring_.push(extra_info(*frame.how.gso));
+            auto extra =
+                i == 1 && frame.how.gso ? extra_info(*frame.how.gso) : extra_info(frame.headroom);
+            if (i < frame.extras)
+                extra.flags |= XEN_NETIF_EXTRA_FLAG_MORE;
+            ring_.push(extra);
             continue;
         }
         unsigned flags = i == 0 ? frame.how.flags : 0u;
-        if (i == 0 && frame.how.gso)
+        if (i == 0 && frame.extras != 0)
             flags |= NETRXF_extra_info;
-        const std::size_t last = slots.size() == 2 && frame.how.gso ? 0 : slots.size() - 1;
         if (i < last)
             flags |= NETRXF_more_data;
         ring_.push(netif_rx_response{
             .id = slots[i].id,
-            .offset = 0,
+            .offset = frame.headroom,
             .flags = static_cast<std::uint16_t>(flags),
             .status = static_cast<std::int16_t>(slots[i].length)});
     }

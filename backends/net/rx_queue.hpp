@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace zocalo::net {
@@ -55,6 +56,9 @@ class RxQueue {
     // One batch. Everything taken from the ring is answered before it returns.
     Round serve();
 
+    // Bytes left free before the data of each page, from the next frame on: below a page.
+    void set_headroom(std::uint16_t bytes) { offloads_.headroom = bytes; }
+
     // Throws away what waits for the guest, here and in the tap: old frames help nobody.
     void discard_waiting();
 
@@ -67,11 +71,13 @@ class RxQueue {
         std::uint32_t length{};
         std::uint16_t first_slot{}; // in slots_
         std::uint16_t slots{};
+        std::uint16_t extras{}; // of the slots: extra-info, behind the first
+        std::uint16_t headroom{};
         GuestFrame how;
     };
     struct Slot {
         std::uint16_t id{};
-        std::uint16_t length{}; // 0: the extra-info slot
+        std::uint16_t length{}; // 0: an extra-info slot
         std::uint16_t op{};     // in ops_
     };
 
@@ -79,8 +85,10 @@ class RxQueue {
     After gather();
     enum class Got { frame, dropped, empty, lost };
     Got read_frame(Frame& frame);
+    void lay_out(Frame& frame) const;
     bool fill(Frame& frame);
     void answer(const Frame& frame, bool copied);
+    void answer_whole(const Frame& frame, std::span<const Slot> slots);
 
     xen::BackRing ring_;
     DomId guest_;

@@ -39,6 +39,7 @@ GuestOffloads offloads_of(const backend::Connect& request)
         .checksum_v6 = request.has(Feature::ipv6_csum_offload),
         .gso_v4 = request.has(Feature::gso_tcpv4),
         .gso_v6 = request.has(Feature::gso_tcpv6),
+        .headroom = request.headroom,
     };
 }
 
@@ -79,6 +80,7 @@ backend::Ready Vif::ready() const
         {"feature-rx-flip", "0"},
         {"feature-split-event-channels", "1"},
         {"feature-multicast-control", "1"},
+        {"feature-xdp-headroom", "1"},
     };
     if (taps_.size() > 1)
         ready.features.push_back({"multi-queue-max-queues", std::to_string(taps_.size())});
@@ -132,6 +134,16 @@ void Vif::set_rate(const backend::SetLimits& limits)
             {limits.operations_per_second, limits.operations_burst, now}};
 }
 
+Outcome<Unit> Vif::set_headroom(std::uint16_t bytes)
+{
+    if (state_ != DeviceState::connected)
+        return Unit{}; // the next connection says what it wants
+    offloads_.headroom = bytes;
+    for (const auto& queue : queues_)
+        queue->set_headroom(bytes);
+    return taps_.front().set_offloads(tap_offloads(offloads_));
+}
+
 Outcome<Unit> Vif::connect(const backend::Connect& request)
 {
     if (state_ != DeviceState::idle)
@@ -157,8 +169,9 @@ Outcome<Unit> Vif::connect(const backend::Connect& request)
 
 Outcome<Unit> Vif::start(const backend::Connect& request)
 {
+    offloads_ = offloads_of(request);
     const QueuePump::Frontend frontend{
-        request.frontend, offloads_of(request), request.has(Feature::rx_notify), &multicast_};
+        request.frontend, offloads_, request.has(Feature::rx_notify), &multicast_};
     multicast_.start(request.has(Feature::multicast_control), request.resume);
     TRY(prepare_taps(frontend.offloads, request.queues.size()));
     frontend_ = request.frontend;

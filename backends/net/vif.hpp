@@ -40,6 +40,8 @@ class Vif {
     Outcome<Unit> connect(const backend::Connect& request);
     // From now on, in each direction.
     void set_rate(const backend::SetLimits& limits);
+    // Of the connection that is there: from the next frame on.
+    Outcome<Unit> set_headroom(std::uint16_t bytes);
     // Every packet taken from a ring was answered already, so there is nothing to wait for.
     // `for_good`: nobody will resume.
     void disconnect(bool for_good = true);
@@ -65,6 +67,7 @@ class Vif {
     NetJournal journal_;
     QueuePump::Rates rates_;
     MulticastFilter multicast_;
+    GuestOffloads offloads_; // of the connection
     Stopped stopped_;
     std::deque<Tap> taps_; // the queues hold references
     std::vector<std::unique_ptr<QueuePump>> queues_;

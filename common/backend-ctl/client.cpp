@@ -331,6 +331,13 @@ BackendClient::change_medium(DeviceId device, std::vector<UniqueFd> image, Timeo
     co_return expect_done(std::move(answer));
 }
 
+BackendClient::Call<Unit> BackendClient::set_headroom(SetHeadroom headroom, Timeout timeout)
+{
+    Request request = headroom;
+    auto answer = co_await call(state_, std::move(request), no_fds(), timeout);
+    co_return expect_done(std::move(answer));
+}
+
 BackendClient::Call<Unit> BackendClient::shutdown(Timeout timeout)
 {
     Request request = Shutdown{};

@@ -55,6 +55,7 @@ class BackendClient {
     Call<Unit> set_limits(SetLimits limits, Timeout timeout);
     Call<Unit> measure_disk(DeviceId device, Timeout timeout);
     Call<Unit> change_medium(DeviceId device, std::vector<UniqueFd> image, Timeout timeout);
+    Call<Unit> set_headroom(SetHeadroom headroom, Timeout timeout);
     Call<Unit> shutdown(Timeout timeout);
 
     struct State; // in client.cpp: keeps Asio's headers out of here

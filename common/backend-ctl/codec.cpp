@@ -89,6 +89,8 @@ template <class A> void fields(A& a, Connect& m)
     choice(a, m.abi, RingAbi::x86_64);
     a.number(m.features);
     flag(a, m.resume);
+    a.number(m.headroom);
+    a.check(m.headroom <= kMaxHeadroom, "the headroom is out of range");
     a.list(m.queues, kMaxQueues, [&a](Queue& q) { fields(a, q); });
 }
 
@@ -123,6 +125,12 @@ template <class A> void fields(A& a, MeasureDisk& m)
 template <class A> void fields(A& a, ChangeMedium& m)
 {
     a.number(m.device);
+}
+template <class A> void fields(A& a, SetHeadroom& m)
+{
+    a.number(m.device);
+    a.number(m.bytes);
+    a.check(m.bytes <= kMaxHeadroom, "the headroom is out of range");
 }
 template <class A> void fields(A&, Shutdown&) {}
 

@@ -160,10 +160,17 @@ Outcome<Connect> read_net_frontend(DeviceId device, DomId frontend, const Fronte
     };
     for (const Row& row : kRows)
         TRY(feature(lookup, row.key, row.bit, connect.features));
+    connect.headroom = TRY(read_headroom(lookup));
     const std::uint32_t queues = TRY(queue_count(lookup));
     for (std::uint32_t i = 0; i < (queues == 0 ? 1 : queues); ++i)
         connect.queues.push_back(TRY(net_queue(lookup, queue_prefix(queues, i))));
     return connect;
+}
+
+Outcome<std::uint16_t> read_headroom(const FrontendLookup& lookup)
+{
+    const auto bytes = TRY(number(lookup, "xdp-headroom", kMaxHeadroom));
+    return static_cast<std::uint16_t>(bytes.value_or(0));
 }
 
 } // namespace zocalo::backend

@@ -26,4 +26,7 @@ Outcome<Connect> read_blk_frontend(DeviceId device, DomId frontend, const Fronte
 // multi-queue-num-queues and queue-N/… (xen/io/netif.h).
 Outcome<Connect> read_net_frontend(DeviceId device, DomId frontend, const FrontendLookup& lookup);
 
+// netif: xdp-headroom, the one key that a connected frontend changes; 0 when it is absent.
+Outcome<std::uint16_t> read_headroom(const FrontendLookup& lookup);
+
 } // namespace zocalo::backend

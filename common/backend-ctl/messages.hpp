@@ -19,7 +19,7 @@
 namespace zocalo::backend {
 
 // Raised whenever a message changes its meaning or layout; both sides refuse another version.
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 
 inline constexpr std::size_t kMaxMessageBytes = 65536;
 inline constexpr std::size_t kMaxFds = 16;
@@ -32,6 +32,7 @@ inline constexpr std::size_t kMaxKeyBytes = 48;
 inline constexpr std::size_t kMaxValueBytes = 64;
 inline constexpr std::size_t kMaxTextBytes = 512;
 inline constexpr std::size_t kMaxCounters = 128;
+inline constexpr std::size_t kMaxHeadroom = 2048; // half a page
 
 enum class Kind : std::uint8_t { blk = 1, net = 2 };
 
@@ -105,6 +106,7 @@ struct Connect {
     RingAbi abi{RingAbi::native};
     std::uint32_t features{}; // of Feature
     bool resume{};
+    std::uint16_t headroom{}; // net: xdp-headroom, as SetHeadroom
     std::vector<Queue> queues;
     bool has(Feature f) const { return (features & static_cast<std::uint32_t>(f)) != 0; }
     friend bool operator==(const Connect&, const Connect&) = default;
@@ -159,6 +161,14 @@ struct ChangeMedium {
     friend bool operator==(const ChangeMedium&, const ChangeMedium&) = default;
 };
 
+// Bytes that a card leaves free before the data in each page it fills, for the guest's XDP programs
+// (xdp-headroom); at most kMaxHeadroom. Answer: Done.
+struct SetHeadroom {
+    DeviceId device{};
+    std::uint16_t bytes{};
+    friend bool operator==(const SetHeadroom&, const SetHeadroom&) = default;
+};
+
 // Disconnect and remove everything, answer Done, exit 0.
 struct Shutdown {
     friend bool operator==(const Shutdown&, const Shutdown&) = default;
@@ -176,6 +186,7 @@ using Request = std::variant<
     SetLimits,
     MeasureDisk,
     ChangeMedium,
+    SetHeadroom,
     Shutdown>;
 
 // --- answers and events

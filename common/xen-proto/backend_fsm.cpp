@@ -45,13 +45,13 @@ BackendFsm BackendFsm::adopt(const Found& found, BackendActions& actions)
     fsm.gone_ = found.frontend == XenbusStateUnknown;
     fsm.online_ = found.online;
     fsm.prepared_ = found.prepared;
-    const bool waits =
-        found.frontend == XenbusStateConnected || found.frontend == XenbusStateInitialised;
+    const bool waits = offers_rings(found.frontend) || found.frontend == XenbusStateReconfiguring;
+    const bool serves = fsm.own_ == XenbusStateConnected || fsm.own_ == XenbusStateReconfigured;
     if (found.attached)
         fsm.phase_ = Phase::connecting;
-    else if (fsm.own_ == XenbusStateConnected && waits)
+    else if (serves && waits)
         fsm.phase_ = Phase::orphaned;
-    else if (fsm.own_ == XenbusStateConnected || fsm.own_ == XenbusStateClosing)
+    else if (serves || fsm.own_ == XenbusStateClosing)
         fsm.phase_ = Phase::halted;
     else if (fsm.own_ == XenbusStateClosed)
         fsm.phase_ = Phase::closed;
@@ -165,7 +165,20 @@ bool BackendFsm::step_attached(BackendActions& actions)
     // Requests are still served: a frontend that closes flushes first.
     if (front_ == XenbusStateClosing || !online_)
         set_own(XenbusStateClosing, actions);
+    // Looked at again when the frontend is done: Linux writes the state before what it changes.
+    else if (phase_ == Phase::connected && front_ == XenbusStateReconfiguring)
+        reconfigure(XenbusStateConnected, XenbusStateReconfigured, actions);
+    else if (phase_ == Phase::connected && front_ == XenbusStateConnected)
+        reconfigure(XenbusStateReconfigured, XenbusStateConnected, actions);
     return false;
+}
+
+void BackendFsm::reconfigure(xenbus_state from, xenbus_state to, BackendActions& actions)
+{
+    if (own_ != from)
+        return;
+    actions.add({Act::reconfigure});
+    set_own(to, actions);
 }
 
 bool BackendFsm::step_orphaned(BackendActions& actions)

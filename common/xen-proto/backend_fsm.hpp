@@ -11,6 +11,9 @@
 //      frontend
 //                                                                                            Closed
 //
+// A connected frontend may go to Reconfiguring and wait for our Reconfigured (a card's headroom for
+// XDP); back in Connected, so are we.
+//
 // A process that dies while connected leaves the device orphaned: once another has the device, it
 // resumes on the same rings, and the frontend sees no state change.
 #pragma once
@@ -48,6 +51,7 @@ enum class BackendActionKind : std::uint8_t {
     set_state,         // write our own `state` node
     connect,           // read the frontend's ring keys and tell the backend process to connect
     resume,            // as connect, to go on where a process that died had stopped
+    reconfigure,       // read what a connected frontend may change and tell the backend process
     disconnect,        // tell the backend process to drain and unmap; it answers disconnected
     report_error,      // write the `error` node and an event: the device does not work
     remove,            // forget the device: tell the process (if it lives), delete both directories
@@ -121,6 +125,7 @@ class BackendFsm {
     bool step_idle(BackendActions& actions);
     bool step_attached(BackendActions& actions);
     bool step_orphaned(BackendActions& actions);
+    void reconfigure(xenbus_state from, xenbus_state to, BackendActions& actions);
     void enter_wait(BackendActions& actions);
     void set_own(xenbus_state state, BackendActions& actions);
 

@@ -150,6 +150,34 @@ def test_a_card_is_in_the_vlans_that_were_asked_for(dom0, guest):
     dom0.must("ip link delete vlanbr")
 
 
+def test_a_program_on_the_card_finds_its_headroom(dom0, guest, tmp_path):
+    """XDP in the guest: without what the backend leaves free, the program would see no frame where it looks."""
+    connected = len(guest.events("device.connected"))
+    program = program_disk(dom0, tmp_path, "xdp")
+    dom0.must(["zl", "block-attach", "web", f"format=raw,vdev=xvdb,access=ro,target={program}"])
+    guest.wait_device("/dev/xvdb")
+    guest.must("cd /tmp && busybox tar -xf /dev/xvdb")
+    dom0.must(["zl", "block-detach", "web", "xvdb"])
+    guest.must("{ /tmp/xdp eth0 > /tmp/said 2>&1 & echo $! > /tmp/pid; }")
+    until(lambda: guest.must("cat /tmp/said") == "on", "the program is on the card")
+    assert guest.state("znet", 0) == "4"
+    answered(guest, "ping -c 5 -s 1400 -W 20 10.9.0.1")
+    old = guest.backend("net")
+    dom0.must(f"kill -9 {old}")
+    new_backend(dom0, guest, "net", old)
+    answered(guest, "ping -c 5 -W 20 10.9.0.1")
+    guest.must("kill $(cat /tmp/pid)")
+    headroom = f"/local/domain/{guest.id}/device/vif/0/xdp-headroom"
+    until(lambda: dom0.must(["xenstore-read", headroom]).strip() == "0", "the program is gone")
+    answered(guest, "ping -c 5 -s 5000 -W 20 10.9.0.1")
+    assert len(guest.events("device.connected")) == connected
+
+
+def answered(guest, ping: str):
+    said = guest.must(f"{ping}; true")
+    assert " 0% packet loss" in said, said
+
+
 @pytest.mark.long
 def test_a_connection_goes_on_over_killed_backends(dom0, guest):
     """TCP says again what was lost with the process: what arrives is what was sent."""

@@ -252,6 +252,17 @@ Answer<Unit> Backend::change_medium(backend::DeviceId id, std::vector<UniqueFd> 
     co_return done;
 }
 
+Answer<Unit> Backend::set_headroom(backend::DeviceId id, std::uint16_t bytes)
+{
+    const auto client = client_;
+    if (!client)
+        co_return not_there(kind_);
+    failpoint("backend.set_headroom:before");
+    auto done = co_await client->set_headroom({id, bytes}, kCallLimit);
+    failpoint("backend.set_headroom:after");
+    co_return done;
+}
+
 Answer<backend::Stats> Backend::stats(backend::DeviceId id)
 {
     const auto client = client_;

@@ -56,6 +56,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
     Answer<Unit> set_limits(backend::DeviceId id, const rpc::LimitConfig& limits);
     Answer<Unit> measure_disk(backend::DeviceId id);
     Answer<Unit> change_medium(backend::DeviceId id, std::vector<UniqueFd> image);
+    Answer<Unit> set_headroom(backend::DeviceId id, std::uint16_t bytes);
     Answer<backend::Stats> stats(backend::DeviceId id);
     // Ends the process, politely first; on_lost is not called.
     Answer<Unit> end();

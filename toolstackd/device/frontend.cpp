@@ -70,4 +70,12 @@ read_frontend(Store& store, DeviceKey device, DomId domid, std::string directory
     co_return backend::read_net_frontend(device.devid, domid, lookup);
 }
 
+Answer<std::uint16_t> read_headroom(Store& store, std::string directory)
+{
+    const auto value = co_await store.read(directory + "/xdp-headroom");
+    if (!value)
+        co_return value.error();
+    co_return backend::read_headroom([&value](std::string_view) { return *value; });
+}
+
 } // namespace zocalo::toolstack

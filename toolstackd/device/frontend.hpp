@@ -14,4 +14,7 @@ namespace zocalo::toolstack {
 Answer<backend::Connect>
 read_frontend(Store& store, DeviceKey device, DomId domid, std::string directory);
 
+// What a connected card's frontend may change: `xdp-headroom`, bytes.
+Answer<std::uint16_t> read_headroom(Store& store, std::string directory);
+
 } // namespace zocalo::toolstack

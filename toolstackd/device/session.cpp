@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/session.hpp"
 
-#include "toolstackd/device/frontend.hpp"
 #include "toolstackd/sys/failpoint.hpp"
 #include "toolstackd/sys/log.hpp"
 
@@ -14,16 +13,10 @@ namespace zocalo::toolstack {
 namespace asio = boost::asio;
 namespace {
 
-using namespace std::chrono_literals;
 using Act = xen::BackendActionKind;
 using Happened = xen::BackendEventKind;
 using Phase = xen::BackendFsm::Phase;
 using Kind = StoreChange::Kind;
-
-constexpr auto kDrainLimit = 60s;
-// So many connections in so much time are a guest at work; more is toggling.
-constexpr std::size_t kConnects = 16;
-constexpr auto kConnectsIn = 10s;
 
 std::optional<xenbus_state> state_of(const std::optional<std::string>& value)
 {
@@ -71,6 +64,7 @@ Answer<Unit> Session::begin()
     found.attached = device != nullptr && device->state != backend::DeviceState::idle;
     if (found.attached && !*own && !*front)
         found.own = found.frontend = forgotten();
+    reconfigured_ = found.own == XenbusStateReconfigured;
     xen::BackendActions actions;
     fsm_ = xen::BackendFsm::adopt(found, actions);
     working_ = true;
@@ -270,7 +264,9 @@ Answer<Unit> Session::carry_out(xen::BackendActions actions)
             continue;
         case Act::set_state:
             add(changes, "state", std::to_string(action.state));
-            if (action.state == XenbusStateConnected) {
+            if (action.state == XenbusStateReconfigured)
+                reconfigured_ = true;
+            if (action.state == XenbusStateConnected && !std::exchange(reconfigured_, false)) {
                 failure_.clear();
                 notice_("device.connected", device_name(owner_.domid, config_));
             }
@@ -289,6 +285,8 @@ Answer<Unit> Session::carry_out(xen::BackendActions actions)
             result = co_await connect(action.kind == Act::resume);
         else if (action.kind == Act::disconnect)
             result = co_await disconnect();
+        else if (action.kind == Act::reconfigure)
+            result = co_await reconfigure();
         else if (action.kind == Act::remove) {
             result = co_await backend_->remove_device(key_.devid);
             watch_.reset();
@@ -311,53 +309,6 @@ Answer<Unit> Session::flush(std::vector<StoreChange>& changes)
     auto written = co_await store_.commit(std::move(batch), std::move(guards));
     failpoint("device.nodes:after");
     co_return written;
-}
-
-Answer<Unit> Session::connect(bool resume)
-{
-    const std::string name = device_name(owner_.domid, config_);
-    if (!resume)
-        co_await calm_down();
-    auto request = co_await read_frontend(store_, key_, owner_.domid, paths_.frontend);
-    Outcome<Unit> done = Unit{};
-    if (!request) {
-        done = request.error();
-    } else {
-        request->resume = resume;
-        done = co_await backend_->connect_device(std::move(*request));
-    }
-    // It died meanwhile: that is told apart, and the next process tries again.
-    if (!done && done.error().code == Code::unreachable)
-        co_return done;
-    if (!done)
-        failure_ = name + ": " + describe(done.error());
-    else if (resume)
-        notice_("device.resumed", name + ": its backend process was replaced (" + lost_ + ")");
-    events_.push_front({done ? Happened::connected : Happened::connect_failed});
-    co_return done;
-}
-
-Answer<Unit> Session::disconnect()
-{
-    auto done = co_await backend_->disconnect_device(key_.devid, kDrainLimit);
-    // Unreachable: the process died, and nothing of the guest is mapped any more.
-    if (done || done.error().code == Code::unreachable)
-        events_.push_front({Happened::disconnected});
-    co_return done;
-}
-
-asio::awaitable<void> Session::calm_down()
-{
-    const auto now = Alarm::Clock::now();
-    while (!connects_.empty() && connects_.front() + kConnectsIn < now)
-        connects_.pop_front();
-    connects_.push_back(now);
-    if (connects_.size() <= kConnects)
-        co_return;
-    connects_.pop_front();
-    asio::steady_timer pause(executor_, 1s);
-    boost::system::error_code ignored;
-    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 void Session::add_nodes(std::vector<StoreChange>& changes, const std::vector<backend::Node>& nodes)

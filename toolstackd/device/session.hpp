@@ -68,9 +68,11 @@ class Session : public std::enable_shared_from_this<Session> {
     Answer<Unit> flush(std::vector<StoreChange>& changes);
     Answer<Unit> connect(bool resume);
     Answer<Unit> disconnect();
+    Answer<Unit> reconfigure();
     boost::asio::awaitable<void> look_at_frontend();
     xenbus_state forgotten();
     boost::asio::awaitable<void> calm_down();
+    boost::asio::awaitable<void> pause(std::chrono::milliseconds time);
     void add_nodes(std::vector<StoreChange>& changes, const std::vector<backend::Node>& nodes);
     void add(std::vector<StoreChange>& changes, const std::string& key, std::string value);
 
@@ -86,6 +88,8 @@ class Session : public std::enable_shared_from_this<Session> {
     Store::Watch watch_;
     std::deque<xen::BackendEvent> events_;
     std::deque<Alarm::Clock::time_point> connects_; // of late, to slow down a guest that toggles
+    std::uint16_t headroom_ = 0;                    // of a card, as the process was told last
+    bool reconfigured_ = false; // our state is, or was, Reconfigured since it was Connected
     std::string failure_;
     std::string lost_; // why the process before is no more
     Alarm alarm_;

@@ -158,6 +158,29 @@ TEST_F(NetServiceTest, FramesPassBetweenGuestAndTap)
     EXPECT_GT(events_.notified(events_.local_of(kRxPort)), 0u);
 }
 
+TEST_F(NetServiceTest, AConnectedGuestChangesItsHeadroom)
+{
+    plug_in();
+    EXPECT_TRUE(std::holds_alternative<backend::Failed>(ask(backend::SetHeadroom{7, 256})));
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::SetHeadroom{0, 256})));
+    for (std::uint16_t id = 0; id < 64; ++id) {
+        grants_.page(200u + id);
+        rx_.put({id, 0, 200u + id});
+    }
+    kick(kRxPort);
+    const Frame in = ipv4(17, udp(bytes("to the guest")));
+    ASSERT_EQ(::send(wire_.get(), in.data(), in.size(), 0), static_cast<ssize_t>(in.size()));
+    ASSERT_TRUE(run_until([&] {
+        return std::ranges::any_of(rx_.take(), [](const netif_rx_response& answer) {
+            return (answer.flags & NETRXF_extra_info) != 0 && answer.offset == 256;
+        });
+    }));
+    // The next connection begins without.
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::Disconnect{})));
+    EXPECT_TRUE(std::holds_alternative<backend::Done>(ask(backend::SetHeadroom{0, 512})));
+}
+
 TEST_F(NetServiceTest, TheNextProcessGoesOnWithTheSameRings)
 {
     const UniqueFd journal{::memfd_create("journal", MFD_CLOEXEC)};

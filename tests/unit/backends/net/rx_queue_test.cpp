@@ -12,7 +12,7 @@ namespace {
 using namespace test;
 using ::testing::HasSubstr;
 
-constexpr GuestOffloads kAble{true, true, true, true, true};
+constexpr GuestOffloads kAble{true, true, true, true, true, 0};
 constexpr std::uint32_t kFirstRef = 200;
 
 class RxQueueTest : public ::testing::Test {
@@ -143,6 +143,77 @@ TEST_F(RxQueueTest, SegmentationTravelsInTheSecondSlot)
     EXPECT_EQ(answers[2].flags, 0);
     EXPECT_EQ(answers[2].id, 2) << "the slot under the extra info keeps its request";
     EXPECT_EQ(answers[3].flags, first) << "a frame of one page ends with its extra info";
+}
+
+TEST_F(RxQueueTest, HeadroomIsLeftInEachPageAndSaidInASlotOfItsOwn)
+{
+    post(8);
+    queue_.set_headroom(256);
+    const Frame small = ipv4(17, udp(bytes("for a program")));
+    Frame full(4096 - 256 + 1, 0);
+    for (std::size_t i = 0; i < full.size(); ++i)
+        full[i] = static_cast<std::uint8_t>(i * 7);
+    ASSERT_TRUE(pair_.send({}, small));
+    ASSERT_TRUE(pair_.send({}, full));
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 5u);
+    netif_extra_info extra;
+    std::memcpy(&extra, &answers[1], sizeof extra);
+    EXPECT_EQ(extra.type, 5) << "XEN_NETIF_EXTRA_TYPE_XDP";
+    EXPECT_EQ(extra.flags, 0);
+    EXPECT_EQ(extra.u.pad[0], 256);
+    EXPECT_EQ(answers[0].flags, NETRXF_extra_info);
+    EXPECT_EQ(answers[0].offset, 256);
+    EXPECT_EQ(received(answers[0]), small);
+    EXPECT_EQ(grants_.page(kFirstRef)[255], std::byte{0xee}) << "what is left free is not touched";
+    EXPECT_EQ(answers[2].flags, NETRXF_extra_info | NETRXF_more_data);
+    EXPECT_EQ(answers[2].status, 4096 - 256);
+    EXPECT_EQ(answers[4].offset, 256);
+    Frame whole = received(answers[2]);
+    append(whole, received(answers[4]));
+    EXPECT_EQ(whole, full);
+}
+
+TEST_F(RxQueueTest, HeadroomBesideSegmentationMakesTwoExtraSlots)
+{
+    post(4);
+    queue_.set_headroom(2048);
+    TapHeader header{};
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    header.gso_size = 1448;
+    header.csum_start = 34;
+    header.csum_offset = 16;
+    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(Frame(2500, 'x')))));
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 4u);
+    netif_extra_info first, second;
+    std::memcpy(&first, &answers[1], sizeof first);
+    std::memcpy(&second, &answers[2], sizeof second);
+    EXPECT_EQ(first.type, XEN_NETIF_EXTRA_TYPE_GSO);
+    EXPECT_EQ(first.flags, XEN_NETIF_EXTRA_FLAG_MORE);
+    EXPECT_EQ(second.type, 5);
+    EXPECT_EQ(second.flags, 0);
+    EXPECT_EQ(answers[3].flags, 0);
+}
+
+TEST_F(RxQueueTest, AFrameThatWaitedTakesTheHeadroomOfTheMomentItGoes)
+{
+    post(1);
+    const Frame frame(4096, 3);
+    queue_.set_headroom(256);
+    ASSERT_TRUE(pair_.send({}, frame));
+    EXPECT_EQ(serve().after, RxQueue::After::waiting);
+    EXPECT_TRUE(front_.take().empty());
+    queue_.set_headroom(0);
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 1u);
+    EXPECT_EQ(answers[0].flags, 0);
+    EXPECT_EQ(answers[0].offset, 0);
+    EXPECT_EQ(received(answers[0]), frame);
 }
 
 TEST_F(RxQueueTest, WithoutRoomTheTapIsNotRead)

@@ -20,6 +20,7 @@ std::vector<Request> requests()
             RingAbi::x86_64,
             1,
             true,
+            256,
             {Queue{{GrantRef{8}, GrantRef{0xffffffff}}, {EventPort{15}}},
              Queue{{GrantRef{9}}, {}}}},
         Disconnect{1},
@@ -29,6 +30,7 @@ std::vector<Request> requests()
         SetLimits{4, 1, 2, 3, 0xffffffffffffffffu, "scratch"},
         MeasureDisk{51712},
         ChangeMedium{51712},
+        SetHeadroom{0, 256},
         Shutdown{},
     };
 }

@@ -129,6 +129,20 @@ TEST(NetFrontendKeys, OneNamedQueueUsesTheFlatKeysAsLinuxDoes)
     );
     ASSERT_TRUE(connect) << connect.error().what;
     EXPECT_EQ(connect->queues.size(), 1u);
+    EXPECT_EQ(connect->headroom, 0);
+}
+
+TEST(NetFrontendKeys, HeadroomIsBoundedByHalfAPage)
+{
+    Keys keys{{"tx-ring-ref", "1"}, {"rx-ring-ref", "2"}, {"event-channel", "9"}};
+    keys["xdp-headroom"] = "256";
+    auto connect = net(keys);
+    ASSERT_TRUE(connect) << connect.error().what;
+    EXPECT_EQ(connect->headroom, 256);
+    for (const char* nonsense : {"2049", "-1", "65792", "many", ""}) {
+        keys["xdp-headroom"] = nonsense;
+        EXPECT_FALSE(net(keys)) << nonsense;
+    }
 }
 
 } // namespace

@@ -172,6 +172,46 @@ TEST_F(BackendFsmTest, AStoppedDeviceAsksTheFrontendToClose)
     EXPECT_THAT(on(Kind::disconnected), ElementsAre(own(XenbusStateClosed)));
 }
 
+TEST_F(BackendFsmTest, ReconfiguresWhileConnectedAndComesBack)
+{
+    connect();
+    EXPECT_THAT(
+        front(XenbusStateReconfiguring),
+        ElementsAre(act(Act::reconfigure), own(XenbusStateReconfigured))
+    );
+    EXPECT_THAT(front(XenbusStateReconfiguring), IsEmpty());
+    EXPECT_THAT(
+        front(XenbusStateConnected), ElementsAre(act(Act::reconfigure), own(XenbusStateConnected))
+    );
+    EXPECT_EQ(fsm.phase(), Phase::connected);
+}
+
+TEST_F(BackendFsmTest, ReconfiguringBeforeAConnectionMeansNothing)
+{
+    on(Kind::prepared);
+    EXPECT_THAT(front(XenbusStateReconfiguring), IsEmpty());
+    EXPECT_THAT(front(XenbusStateConnected), ElementsAre(act(Act::connect)));
+}
+
+TEST_F(BackendFsmTest, ABackendLostWhileReconfiguringIsResumedFirst)
+{
+    connect();
+    on(Kind::backend_lost);
+    EXPECT_THAT(front(XenbusStateReconfiguring), IsEmpty());
+    EXPECT_THAT(on(Kind::prepared), ElementsAre(act(Act::resume)));
+    EXPECT_THAT(
+        on(Kind::connected), ElementsAre(act(Act::reconfigure), own(XenbusStateReconfigured))
+    );
+}
+
+TEST_F(BackendFsmTest, AFrontendThatClosesWhileReconfiguringIsFollowed)
+{
+    connect();
+    front(XenbusStateReconfiguring);
+    EXPECT_THAT(front(XenbusStateClosing), ElementsAre(own(XenbusStateClosing)));
+    EXPECT_THAT(front(XenbusStateReconfiguring), IsEmpty());
+}
+
 TEST_F(BackendFsmTest, DetachLetsAConnectedFrontendCloseFirst)
 {
     connect();

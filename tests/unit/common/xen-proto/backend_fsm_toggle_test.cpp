@@ -48,6 +48,9 @@ struct World {
                 ASSERT_FALSE(mapped || busy_connecting || busy_disconnecting);
             }
             break;
+        case Act::reconfigure:
+            ASSERT_TRUE(process && mapped && !busy_disconnecting);
+            break;
         case Act::remove:
             ASSERT_FALSE(mapped || busy_connecting || busy_disconnecting);
             removed = true;
@@ -110,6 +113,28 @@ TEST(BackendFsmToggling, NoOrderOfEventsBreaksTheRules)
         ++removed;
     }
     EXPECT_EQ(removed, 3000u);
+}
+
+// A daemon that finds a frontend in the middle of it goes on with it, whether the process lives or
+// not.
+TEST(BackendFsmToggling, AReconfigurationIsTakenOver)
+{
+    for (const bool process : {true, false})
+        for (const xenbus_state front : {XenbusStateReconfiguring, XenbusStateConnected}) {
+            BackendActions actions;
+            const bool asks = front == XenbusStateReconfiguring;
+            const xenbus_state own = asks ? XenbusStateConnected : XenbusStateReconfigured;
+            BackendFsm fsm = BackendFsm::adopt({own, front, true, process, process}, actions);
+            if (!process) {
+                EXPECT_EQ(fsm.phase(), Phase::orphaned);
+                EXPECT_TRUE(actions.empty());
+                fsm.on({Kind::prepared});
+                actions = fsm.on({Kind::connected});
+            }
+            ASSERT_EQ(actions.size(), 2u);
+            EXPECT_EQ(actions[0], (BackendAction{Act::reconfigure}));
+            EXPECT_EQ(fsm.own_state(), asks ? XenbusStateReconfigured : XenbusStateConnected);
+        }
 }
 
 } // namespace

@@ -94,6 +94,8 @@ backend::Answer FakeBackends::Process::answer(const backend::Request& request)
     } else if (const auto* disconnect = std::get_if<backend::Disconnect>(&request)) {
         note("disconnect", disconnect->device);
         devices[disconnect->device].state = backend::DeviceState::idle;
+    } else if (const auto* headroom = std::get_if<backend::SetHeadroom>(&request)) {
+        note(("headroom " + std::to_string(headroom->bytes) + " of").c_str(), headroom->device);
     } else if (const auto* remove = std::get_if<backend::RemoveDevice>(&request)) {
         note("remove", remove->device);
         devices.erase(remove->device);

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What XenDevices does for network cards alone, against a played xenstored and backend.
+#include "tests/unit/toolstackd/device/fake_backend.hpp"
+#include "tests/unit/toolstackd/xenstore/fake_xenstored.hpp"
+#include "toolstackd/device/xen_devices.hpp"
+#include "toolstackd/xenstore/xen_store.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fcntl.h>
+
+namespace zocalo::toolstack {
+namespace {
+
+namespace asio = boost::asio;
+using ::testing::Contains;
+using ::testing::Not;
+
+Outcome<std::vector<UniqueFd>> no_real_tap(const rpc::NicConfig&, const std::string&)
+{
+    std::vector<UniqueFd> taps;
+    taps.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    return taps;
+}
+
+class CardsTest : public ::testing::Test {
+  protected:
+    CardsTest()
+    {
+        card.devid = 0;
+        server.write("/local/domain/7/vm", "/vm/x");
+        devices->on_notice(
+            [this](const rpc::Uuid&, DeviceKey, const std::string& kind, const std::string&) {
+                notices.push_back(kind);
+            }
+        );
+    }
+    XenStoreOptions options()
+    {
+        XenStoreOptions o;
+        o.connect = server.connector();
+        return o;
+    }
+    void run(Answer<Unit> work)
+    {
+        bool done = false;
+        asio::co_spawn(
+            io,
+            [](Answer<Unit> what, bool& end) -> asio::awaitable<void> {
+                const auto result = co_await std::move(what);
+                EXPECT_TRUE(result) << describe(result.error());
+                end = true;
+            }(std::move(work), done),
+            asio::detached
+        );
+        until([&done] { return done; });
+    }
+    Answer<Unit> attach()
+    {
+        auto nodes = co_await devices->prepare(owner, {card});
+        if (!nodes)
+            co_return nodes.error();
+        auto written = co_await store.commit(*nodes, {});
+        if (!written)
+            co_return written;
+        co_return co_await devices->follow(owner, {card});
+    }
+    void until(const std::function<bool()>& holds)
+    {
+        while (!holds())
+            io.run_one();
+    }
+    void guest(const char* state) { server.write(front + "/state", state); }
+    void connect()
+    {
+        run(attach());
+        server.write(front + "/tx-ring-ref", "8");
+        server.write(front + "/rx-ring-ref", "9");
+        server.write(front + "/event-channel", "15");
+        server.write(front + "/request-rx-copy", "1");
+        guest("4");
+        until([this] { return back_state() == "4"; });
+    }
+    std::string back_state() { return server.value(back + "/state").value_or("gone"); }
+
+    asio::io_context io;
+    FakeXenstored server{io.get_executor()};
+    XenStore store{io.get_executor(), options()};
+    std::shared_ptr<FakeBackends> backends = std::make_shared<FakeBackends>(io.get_executor());
+    DeviceOwner owner{rpc::random_uuid(), DomId{7}, "web1"};
+    std::unique_ptr<XenDevices> devices = std::make_unique<XenDevices>(
+        io.get_executor(), store, backends, no_real_tap, [](const auto&, const auto&) {}
+    );
+    rpc::NicConfig card;
+    std::vector<std::string> notices;
+    const std::string front = "/local/domain/7/device/vif/0";
+    const std::string back = "/local/domain/0/zocalo/backend/znet/7/0";
+};
+
+TEST_F(CardsTest, AGuestThatLoadsAnXdpProgramGetsItsHeadroom)
+{
+    connect();
+    // In the order of Linux: the state first.
+    guest("7");
+    server.write(front + "/xdp-headroom", "256");
+    until([this] { return back_state() == "8"; });
+    EXPECT_THAT(backends->log, Contains("headroom 256 of 0"));
+    guest("4");
+    until([this] { return back_state() == "4"; });
+    EXPECT_EQ(std::ranges::count(backends->log, "headroom 256 of 0"), 1) << "nothing changed";
+    EXPECT_EQ(std::ranges::count(notices, "device.connected"), 1) << "it never was away";
+
+    guest("7");
+    server.write(front + "/xdp-headroom", "0");
+    until([this] { return back_state() == "8"; });
+    EXPECT_EQ(backends->log.back(), "headroom 0 of 0");
+}
+
+TEST_F(CardsTest, AHeadroomThatCannotBeChangesNothing)
+{
+    connect();
+    server.write(front + "/xdp-headroom", "60000");
+    guest("7");
+    until([this] { return back_state() == "8"; });
+    guest("4");
+    until([this] { return back_state() == "4"; });
+    EXPECT_THAT(backends->log, Not(Contains(::testing::StartsWith("headroom"))));
+}
+
+} // namespace
+} // namespace zocalo::toolstack
