@@ -21,7 +21,7 @@ template <class... Bits> constexpr std::uint32_t bits(Bits... bit)
 // FMA, AVX and F16C are shown as far as their state is switched.
 constexpr std::uint32_t kHidden1c =
     bits(2U, 3U, 4U, 5U, 6U, 7U, 8U, 12U, 15U, 17U, 21U, 24U, 26U, 27U, 28U, 29U);
-constexpr std::uint32_t kXsave1c = bits(26U), kAvx1c = bits(12U, 28U, 29U); // FMA, AVX, F16C
+constexpr std::uint32_t kXsave1c = kXsaveBit, kAvx1c = bits(12U, 28U, 29U); // FMA, AVX, F16C
 constexpr std::uint32_t kAvx7b = bits(5U);                                  // AVX2
 constexpr std::uint32_t kHypervisor = bits(31U);
 // No VME, PSE, MCE, SEP, MTRR, PGE, MCA, PSE-36, DS, ACPI, HTT, TM, PBE.

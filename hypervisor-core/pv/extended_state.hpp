@@ -19,6 +19,9 @@ inline constexpr std::uint64_t kX87 = 1 << 0, kSse = 1 << 1, kAvx = 1 << 2;
 // Larger ones (AVX-512, keys, tiles) are not offered.
 inline constexpr std::uint64_t kOfferedFeatures = kX87 | kSse | kAvx;
 inline constexpr std::uint64_t kCr4OsXsave = 1 << 18;
+// CPUID: where it says so (leaf 1, ecx), and the leaf about the state.
+inline constexpr std::uint32_t kXsaveBit = 1 << 26, kOsXsaveBit = 1 << 27;
+inline constexpr std::uint32_t kExtendedStateLeaf = 0xd;
 
 inline constexpr std::size_t kLegacyBytes = 512, kHeaderBytes = 64, kAvxBytes = 256;
 inline constexpr std::size_t kMxcsrAt = 24;

@@ -21,14 +21,13 @@ constexpr std::uint64_t kCr0 = 0x80050033; // PG AM WP NE ET MP PE
 // for "XSAVE may be used", since Xen has always shown its own there, and switch it on only then.
 void answer_cpuid(const System& system, const Vcpu& vcpu, TrapFrame& frame, bool by_name)
 {
-    constexpr std::uint32_t kXsave = 1 << 26, kOsXsave = 1 << 27, kStateLeaf = 0xd;
     const auto number = static_cast<std::uint32_t>(frame.rax);
     const auto subleaf = static_cast<std::uint32_t>(frame.rcx);
     auto leaf = guest_cpuid(system, *vcpu.domain, number, subleaf);
-    if (number == 1 && (leaf.ecx & kXsave) != 0 &&
+    if (number == 1 && (leaf.ecx & kXsaveBit) != 0 &&
         ((vcpu.pv.cr4 & kCr4OsXsave) != 0 || (by_name && vcpu.pv.in_kernel)))
-        leaf.ecx |= kOsXsave;
-    if (number == kStateLeaf && subleaf == 0 && leaf.eax != 0)
+        leaf.ecx |= kOsXsaveBit;
+    if (number == kExtendedStateLeaf && subleaf == 0 && leaf.eax != 0)
         leaf.ebx = static_cast<std::uint32_t>(state_bytes(vcpu.pv.xcr0));
     frame.rax = leaf.eax;
     frame.rbx = leaf.ebx;

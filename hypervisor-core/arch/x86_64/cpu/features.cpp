@@ -29,14 +29,11 @@ constexpr std::array<Feature, 8> kNeeded{{
     {"SYSCALL", 0x80000001, 11},
 }};
 
-constexpr std::uint32_t kXsaveBit = 1 << 26; // leaf 1, ecx
-constexpr std::uint32_t kStateLeaf = 0xd;
-
 std::uint64_t offered_features()
 {
-    if ((x86::cpuid(1).ecx & kXsaveBit) == 0)
+    if ((x86::cpuid(1).ecx & pv::kXsaveBit) == 0)
         return 0;
-    const std::uint64_t has = x86::cpuid(kStateLeaf).eax & pv::kOfferedFeatures;
+    const std::uint64_t has = x86::cpuid(pv::kExtendedStateLeaf).eax & pv::kOfferedFeatures;
     return pv::is_xcr0(has, pv::kOfferedFeatures) ? has : 0;
 }
 
