@@ -118,6 +118,9 @@ std::string nic_text(const rpc::NicConfig& nic)
     flag("isolated", nic.isolated);
     flag("no-learning", !nic.learning);
     flag("no-flood", !nic.flood);
+    flag("no-sg", !nic.scatter_gather);
+    flag("no-gso", !nic.segmentation);
+    flag("no-csum", !nic.checksums);
     return text;
 }
 

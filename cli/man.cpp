@@ -133,7 +133,14 @@ and, of the bridge's port (zl only),
 (no frames to and from other isolated ports),
 .B no\-learning
 and
-.BR no\-flood .
+.BR no\-flood ;
+of what guest and host leave to one another (zl only),
+.B no\-sg
+(frames of one page),
+.B no\-gso
+(TCP comes segmented) and
+.B no\-csum
+(checksums come finished).
 .SH CHANNELSPEC
 .BI name= NAME ,connection=socket,path= PATH
 or

@@ -50,6 +50,18 @@ to_tap(std::span<std::uint8_t> frame, bool checksum_blank, std::optional<Gso> gs
     return out;
 }
 
+std::optional<TapFrame> finished(TapFrame out, std::span<std::uint8_t> frame)
+{
+    if (out.header.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+        return std::nullopt;
+    if ((out.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) == 0)
+        return out;
+    if (!finish_checksum(frame.first(out.length), out.header.csum_start, out.header.csum_offset))
+        return std::nullopt;
+    out.header = {};
+    return out;
+}
+
 std::optional<GuestFrame>
 to_guest(const TapHeader& header, std::span<std::uint8_t> frame, const GuestOffloads& guest)
 {

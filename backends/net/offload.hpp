@@ -50,6 +50,10 @@ struct TapFrame {
 std::optional<TapFrame>
 to_tap(std::span<std::uint8_t> frame, bool checksum_blank, std::optional<Gso> gso);
 
+// The same frame with its checksum written, for a host that shall get it whole. Nothing when it is
+// to be segmented, too.
+std::optional<TapFrame> finished(TapFrame out, std::span<std::uint8_t> frame);
+
 // Host to guest: the NETRXF_* flags of the first response, and the extra-info slot if one is
 // needed.
 struct GuestFrame {

@@ -56,6 +56,7 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
           rates{rates_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
           rx_rate_timer{io_}, broken{std::move(broken_)}
     {
+        tx.finish_checksums(frontend.finish_checksums);
     }
 
     asio::io_context& io;

@@ -25,6 +25,7 @@ class QueuePump {
         DomId domain{};
         GuestOffloads offloads;
         bool rx_notify{true}; // feature-rx-notify: it sends an event when it posts receive buffers
+        bool finish_checksums{};      // of what it sends: nothing unfinished goes on to the host
         MulticastFilter* multicast{}; // of the whole card; outlives the pump
     };
     // Of the whole card, either way; it outlives the pump.

@@ -154,8 +154,10 @@ std::int16_t TxQueue::deliver(const Pending& pending, bool fetched)
     }
     const auto room =
         std::span{arena_}.subspan(pending.at, sizeof(TapHeader) + pending.packet.length);
-    const auto out =
-        to_tap(room.subspan(sizeof(TapHeader)), pending.packet.checksum_blank, pending.packet.gso);
+    const auto frame = room.subspan(sizeof(TapHeader));
+    auto out = to_tap(frame, pending.packet.checksum_blank, pending.packet.gso);
+    if (out && finish_checksums_)
+        out = finished(*out, frame);
     if (!out) {
         ++stats_.bad_offload;
         return NETIF_RSP_ERROR;

@@ -35,6 +35,8 @@ class TxQueue {
         RingLog log = {},
         MulticastFilter* multicast = nullptr
     );
+    // Whether frames leave with finished checksums though the guest left them to others.
+    void finish_checksums(bool all) { finish_checksums_ = all; }
     // Before the first serve(): takes over from a process that died. What it had under way is
     // answered as failed; false when that does not fit the ring.
     bool resume(const RingLog::Found& found);
@@ -76,6 +78,7 @@ class TxQueue {
     Tap& tap_;
     RingLog log_;
     MulticastFilter* multicast_;
+    bool finish_checksums_{};
     TxAssembler assembler_;
     std::vector<Pending> batch_;
     std::vector<xen::GrantCopy> ops_;

@@ -29,16 +29,28 @@ void add(RxStats& to, const RxStats& from)
     to.filtered += from.filtered;
 }
 
+// A segment's headers are written anew with its checksum, and what is to be segmented is long.
+bool segments(const backend::AddNic& card)
+{
+    return card.segmentation && card.scatter_gather && card.checksums;
+}
+
+std::string flag(bool value)
+{
+    return value ? "1" : "0";
+}
+
 } // namespace
 
-GuestOffloads offloads_of(const backend::Connect& request)
+GuestOffloads offloads_of(const backend::AddNic& card, const backend::Connect& request)
 {
+    const bool segmentation = segments(card);
     return {
-        .scatter_gather = request.has(Feature::scatter_gather),
-        .checksum_v4 = !request.has(Feature::no_csum_offload),
-        .checksum_v6 = request.has(Feature::ipv6_csum_offload),
-        .gso_v4 = request.has(Feature::gso_tcpv4),
-        .gso_v6 = request.has(Feature::gso_tcpv6),
+        .scatter_gather = card.scatter_gather && request.has(Feature::scatter_gather),
+        .checksum_v4 = card.checksums && !request.has(Feature::no_csum_offload),
+        .checksum_v6 = card.checksums && request.has(Feature::ipv6_csum_offload),
+        .gso_v4 = segmentation && request.has(Feature::gso_tcpv4),
+        .gso_v6 = segmentation && request.has(Feature::gso_tcpv6),
         .headroom = request.headroom,
     };
 }
@@ -72,10 +84,11 @@ backend::Ready Vif::ready() const
 {
     backend::Ready ready{.device = config_.device};
     ready.features = {
-        {"feature-sg", "1"},
-        {"feature-gso-tcpv4", "1"},
-        {"feature-gso-tcpv6", "1"},
-        {"feature-ipv6-csum-offload", "1"},
+        {"feature-sg", flag(config_.scatter_gather)},
+        {"feature-gso-tcpv4", flag(segments(config_))},
+        {"feature-gso-tcpv6", flag(segments(config_))},
+        {"feature-no-csum-offload", flag(!config_.checksums)},
+        {"feature-ipv6-csum-offload", flag(config_.checksums)},
         {"feature-rx-copy", "1"},
         {"feature-rx-flip", "0"},
         {"feature-split-event-channels", "1"},
@@ -169,9 +182,13 @@ Outcome<Unit> Vif::connect(const backend::Connect& request)
 
 Outcome<Unit> Vif::start(const backend::Connect& request)
 {
-    offloads_ = offloads_of(request);
+    offloads_ = offloads_of(config_, request);
     const QueuePump::Frontend frontend{
-        request.frontend, offloads_, request.has(Feature::rx_notify), &multicast_};
+        request.frontend,
+        offloads_,
+        request.has(Feature::rx_notify),
+        !config_.checksums,
+        &multicast_};
     multicast_.start(request.has(Feature::multicast_control), request.resume);
     TRY(prepare_taps(frontend.offloads, request.queues.size()));
     frontend_ = request.frontend;

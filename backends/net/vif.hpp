@@ -13,8 +13,8 @@
 
 namespace zocalo::net {
 
-// The offloads a frontend asked for, out of its feature bits.
-GuestOffloads offloads_of(const backend::Connect& request);
+// The offloads a frontend asked for, out of its feature bits, as far as the card has them.
+GuestOffloads offloads_of(const backend::AddNic& card, const backend::Connect& request);
 
 class Vif {
   public:

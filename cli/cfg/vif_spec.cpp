@@ -92,19 +92,25 @@ constexpr std::array<TextKey, 8> kTextKeys{{
     {"backend", &rpc::NicConfig::backend},
 }};
 
-// Ours, of the port of the bridge; xl knows none of them.
-struct PortFlag {
+// Ours, of the port of the bridge and of the offloads; xl knows none of them.
+struct CardFlag {
     std::string_view text;
     bool rpc::NicConfig::*member;
     bool value;
 };
-constexpr std::array<PortFlag, 6> kPortFlags{{
+constexpr std::array<CardFlag, 12> kCardFlags{{
     {"isolated", &rpc::NicConfig::isolated, true},
     {"no-isolated", &rpc::NicConfig::isolated, false},
     {"learning", &rpc::NicConfig::learning, true},
     {"no-learning", &rpc::NicConfig::learning, false},
     {"flood", &rpc::NicConfig::flood, true},
     {"no-flood", &rpc::NicConfig::flood, false},
+    {"sg", &rpc::NicConfig::scatter_gather, true},
+    {"no-sg", &rpc::NicConfig::scatter_gather, false},
+    {"gso", &rpc::NicConfig::segmentation, true},
+    {"no-gso", &rpc::NicConfig::segmentation, false},
+    {"csum", &rpc::NicConfig::checksums, true},
+    {"no-csum", &rpc::NicConfig::checksums, false},
 }};
 
 bool known_without_effect(std::string_view key)
@@ -147,8 +153,8 @@ set_argument(rpc::NicConfig& nic, std::string_view text, std::vector<std::string
         nic.trusted = text == "trusted";
         return Unit{};
     }
-    if (const auto flag = std::ranges::find(kPortFlags, text, &PortFlag::text);
-        flag != kPortFlags.end()) {
+    if (const auto flag = std::ranges::find(kCardFlags, text, &CardFlag::text);
+        flag != kCardFlags.end()) {
         nic.*(flag->member) = flag->value;
         return Unit{};
     }

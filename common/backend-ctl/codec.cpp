@@ -73,6 +73,9 @@ template <class A> void fields(A& a, AddNic& m)
     a.number(m.mtu);
     a.number(m.queues);
     a.check(m.queues >= 1 && m.queues <= kMaxQueues, "the number of queues is out of range");
+    flag(a, m.scatter_gather);
+    flag(a, m.segmentation);
+    flag(a, m.checksums);
     a.text(m.label, kMaxTextBytes);
 }
 

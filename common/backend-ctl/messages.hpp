@@ -73,6 +73,10 @@ struct AddNic {
     std::array<std::uint8_t, 6> mac{};
     std::uint32_t mtu{1500};
     std::uint32_t queues{1};
+    // Whether frames may come in several slots, as TCP to be segmented, with unfinished checksums.
+    bool scatter_gather{true};
+    bool segmentation{true};
+    bool checksums{true};
     std::string label;
     friend bool operator==(const AddNic&, const AddNic&) = default;
 };

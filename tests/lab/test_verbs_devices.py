@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Channels, CD drives, limits of groups, ports of bridges and routed cards of a guest that zl made."""
+import re
+
 import pytest
 from toolstack import KINDS, WORK, Guest, until
 
@@ -105,6 +107,31 @@ def test_a_port_has_the_flags_of_its_card(dom0, make):
     port = f"/sys/class/net/vif{guest.domid}.0/brport"
     flags = dom0.must(f"cat {port}/isolated {port}/learning {port}/unicast_flood").split()
     assert flags == ["1", "0", "0"]
+
+
+def test_a_card_leaves_nothing_unfinished_when_told_so(dom0, make, zl, xl):
+    """TCP both ways over a card without offloads: what the bridge sees has checksums, what arrives is what was sent."""
+    guest = make("plain", "pv", vif=["bridge=xenbr0,no-sg,no-gso,no-csum"]).create()
+    shell = guest.attach()
+    shell.must("ip address add 10.77.0.9/24 dev eth0; ip link set eth0 up")
+    back = f"/local/domain/0/zocalo/backend/znet/{guest.domid}/0"
+    assert [xl.node(f"{back}/{key}") for key in ("feature-sg", "feature-gso-tcpv4", "feature-no-csum-offload")] \
+        == ["0", "0", "1"]
+    watch = dom0.start("exec tcpdump -i xenbr0 -s 0 -U -w /tmp/plain.pcap tcp")
+    watch.expect(b"listening", 60)
+    dom0.must("head -c 300000 /dev/urandom > /tmp/there")
+    listener = dom0.start("busybox nc -l -p 5002 < /tmp/there | sha256sum")
+    shell.must("head -c 300000 /dev/urandom > /tmp/here")
+    arrived = shell.must("for n in $(seq 50); do nc 10.77.0.1 5002 < /tmp/here > /tmp/back && test -s /tmp/back && break;"
+                         " sleep 0.2; done; sha256sum < /tmp/back").split()[0]
+    assert arrived == dom0.must("sha256sum < /tmp/there").split()[0]
+    assert listener.collect(120)[1].decode().split()[0] == shell.must("sha256sum < /tmp/here").split()[0]
+    watch.signal(2)
+    watch.collect(60)
+    packets = dom0.must("tcpdump -v -n -r /tmp/plain.pcap 'src host 10.77.0.9' 2> /dev/null")
+    assert "cksum" in packets and "incorrect" not in packets, packets[:3000]
+    lengths = [int(length) for length in re.findall(r"length (\d+)\)", packets)]
+    assert lengths and max(lengths) <= 1500
 
 
 def test_a_routed_card_reaches_the_host_by_its_gateway(dom0, make):

@@ -60,7 +60,7 @@ Answer<Unit> Session::disconnect()
 
 Answer<Unit> Session::reconfigure()
 {
-    if (key_.kind != DeviceKind::card)
+    if (key_.kind != DeviceKind::nic)
         co_return Unit{}; // disks have nothing that may change
     co_await calm_down();
     auto bytes = co_await read_headroom(store_, paths_.frontend);

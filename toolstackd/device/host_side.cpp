@@ -167,6 +167,9 @@ XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfi
     request.mac = *mac;
     request.mtu = nic.mtu.value_or(1500);
     request.queues = static_cast<std::uint32_t>((*taps)->size() - 1);
+    request.scatter_gather = nic.scatter_gather;
+    request.segmentation = nic.segmentation;
+    request.checksums = nic.checksums;
     request.label = label.substr(0, backend::kMaxValueBytes);
     const rpc::LimitConfig limits = nic.limits;
     const backend::DeviceId id = request.device;

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <map>
 #include <net/if.h>
 #include <sys/mman.h>
 
@@ -123,6 +124,33 @@ TEST_F(NetServiceTest, FeaturesAreThoseThatAreImplemented)
         EXPECT_TRUE(backend::publishable(node.key)) << node.key;
         EXPECT_NE(node.key, "multi-queue-max-queues") << "one tap, one queue";
     }
+}
+
+TEST_F(NetServiceTest, WhatACardShallNotLeaveToTheGuestIsNotOffered)
+{
+    toolstack::Tap tap = make_tap("vif5.0");
+    backend::AddNic nic;
+    nic.label = "vif5.0";
+    nic.scatter_gather = nic.checksums = false;
+    const Answer answer = ask(nic, std::move(tap.queues));
+    const auto* ready = std::get_if<backend::Ready>(&answer);
+    ASSERT_TRUE(ready);
+    std::map<std::string, std::string> said;
+    for (const backend::Node& node : ready->features)
+        said[node.key] = node.value;
+    EXPECT_EQ(said["feature-sg"], "0");
+    EXPECT_EQ(said["feature-gso-tcpv4"] + said["feature-gso-tcpv6"], "00");
+    EXPECT_EQ(said["feature-no-csum-offload"] + said["feature-ipv6-csum-offload"], "10");
+    backend::Connect all;
+    all.features = bits(
+        {Feature::scatter_gather,
+         Feature::gso_tcpv4,
+         Feature::gso_tcpv6,
+         Feature::ipv6_csum_offload}
+    );
+    EXPECT_EQ(offloads_of(nic, all), (GuestOffloads{.checksum_v4 = false}));
+    nic.scatter_gather = nic.checksums = true;
+    EXPECT_EQ(offloads_of(nic, all), (GuestOffloads{true, true, true, true, true, 0}));
 }
 
 TEST_F(NetServiceTest, FramesPassBetweenGuestAndTap)

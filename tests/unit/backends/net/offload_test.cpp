@@ -155,6 +155,22 @@ TEST(ToGuest, SegmentationIsPassedOnOnlyToAGuestThatCan)
     EXPECT_FALSE(to_guest(header, frame, {.scatter_gather = true}));
 }
 
+TEST(ToTap, AHostThatShallGetFramesWholeGetsTheirChecksum)
+{
+    Frame frame = ipv4(kTcp, tcp(bytes("whole")));
+    const auto right = right_checksum(frame, 26, 8, kTcp, 34, 50);
+    const auto left = to_tap(frame, true, {});
+    ASSERT_TRUE(left);
+    const auto out = finished(*left, frame);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->header.flags, 0);
+    EXPECT_EQ(load16(frame, 50), right);
+    Frame as_it_is(60, 7);
+    EXPECT_TRUE(finished(*to_tap(as_it_is, false, {}), as_it_is));
+    Frame segments = ipv4(kTcp, tcp(Frame(4000, 'x')));
+    EXPECT_FALSE(finished(*to_tap(segments, true, Gso{1448, false}), segments));
+}
+
 TEST(TapOffloads, AreWhatTheGuestCanTake)
 {
     EXPECT_EQ(tap_offloads({.checksum_v4 = false}), 0u);
@@ -165,6 +181,9 @@ TEST(TapOffloads, AreWhatTheGuestCanTake)
     EXPECT_EQ(tap_offloads(no_sg), unsigned{TUN_F_CSUM});
     GuestOffloads no_v4 = kAble;
     no_v4.checksum_v4 = false;
+    GuestOffloads program = kAble;
+    program.headroom = 256;
+    EXPECT_EQ(tap_offloads(program), unsigned{TUN_F_CSUM}) << "XDP sees frames of one page";
     EXPECT_EQ(tap_offloads(no_v4), unsigned{TUN_F_CSUM | TUN_F_TSO6});
 }
 

@@ -54,6 +54,17 @@ class TxQueueTest : public ::testing::Test {
     TxQueue queue_;
 };
 
+TEST_F(TxQueueTest, NothingUnfinishedLeavesWhenTheCardFinishesChecksums)
+{
+    queue_.finish_checksums(true);
+    send(ipv4(17, udp(bytes("hello"))), NETTXF_csum_blank);
+    serve();
+    const auto seen = pair_.receive();
+    ASSERT_GT(seen.size(), sizeof(TapHeader));
+    EXPECT_EQ(seen[0], 0) << "the header's flags";
+    EXPECT_NE(load16(body(seen), 40), 0);
+}
+
 TEST_F(TxQueueTest, FrameReachesTheTapAndIsAnswered)
 {
     const Frame frame = ipv4(17, udp(bytes("hello")));

@@ -82,11 +82,12 @@ autostart_depends = ["db"]
 
 TEST(DomainFile, WhatIsWrittenIsReadBackTheSame)
 {
-    auto config =
-        config_of("type='pvh'\ndisk=['vdev=xvda,untrusted,sector-size=4096,target=/a,,']\n"
-                  "vif=['rate=1MB/s,untrusted','bridge=br1,mtu=1400','isolated,no-flood']\n"
-                  "channel=['name=a,connection=pty','name=b, connection=socket ,path=/s']\n"
-                  "vcpus=2\ncpus=['0','1']\ncap=0\nextra='a=\"b\" \\\\'\nautostart=1\n");
+    auto config = config_of(
+        "type='pvh'\ndisk=['vdev=xvda,untrusted,sector-size=4096,target=/a,,']\n"
+        "vif=['rate=1MB/s,untrusted','bridge=br1,mtu=1400','isolated,no-flood,no-gso,no-csum']\n"
+        "channel=['name=a,connection=pty','name=b, connection=socket ,path=/s']\n"
+        "vcpus=2\ncpus=['0','1']\ncap=0\nextra='a=\"b\" \\\\'\nautostart=1\n"
+    );
     EXPECT_EQ(config.disks[0].target, "/a,");
     EXPECT_EQ(config.disks[0].sector_size, 4096U);
     const auto again = read_domain_file(config_text(config), "again", {});

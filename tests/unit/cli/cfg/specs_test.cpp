@@ -146,6 +146,17 @@ TEST(VifSpec, FlagsOfTheBridgesPortAreOurs)
     EXPECT_TRUE(!plain.isolated && plain.learning && plain.flood);
 }
 
+TEST(VifSpec, SwitchesOfOffloadsAreOurs)
+{
+    std::vector<std::string> warnings;
+    const std::string text = "no-sg,no-gso,no-csum";
+    const auto nic = parse_vif_spec({&text, 1}, warnings);
+    ASSERT_TRUE(nic) << describe(nic.error());
+    EXPECT_FALSE(nic->scatter_gather || nic->segmentation || nic->checksums);
+    const std::string back = "no-csum,csum";
+    EXPECT_TRUE(parse_vif_spec({&back, 1}, warnings)->checksums);
+}
+
 TEST(ChannelSpec, ReadsEachArgumentAndRefusesOthers)
 {
     const auto channel = parse_channel_spec("connection=socket, path=/a/b ,name=org.x");

@@ -13,7 +13,7 @@ std::vector<Request> requests()
     return {
         Hello{},
         AddDisk{51712, true, false, false, true, 4096, "web1 xvda"},
-        AddNic{2, {0, 0x16, 0x3e, 1, 2, 3}, 9000, 4, "web1 vif2"},
+        AddNic{2, {0, 0x16, 0x3e, 1, 2, 3}, 9000, 4, true, false, true, "web1 vif2"},
         Connect{
             51712,
             DomId{7},
