@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/net/rx_queue.hpp"
 
+#include "common/backend-ctl/messages.hpp"
+
 #include <algorithm>
 #include <cstring>
 
