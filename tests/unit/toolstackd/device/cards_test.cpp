@@ -33,6 +33,7 @@ class CardsTest : public ::testing::Test {
     CardsTest()
     {
         card.devid = 0;
+        card.mac = "00:16:3e:01:02:03";
         server.write("/local/domain/7/vm", "/vm/x");
         devices->on_notice(
             [this](const rpc::Uuid&, DeviceKey, const std::string& kind, const std::string&) {
@@ -62,13 +63,15 @@ class CardsTest : public ::testing::Test {
     }
     Answer<Unit> attach()
     {
-        auto nodes = co_await devices->prepare(owner, {card});
+        const std::vector<DeviceConfig> cards(1, card); // named: see docs/common-errors.md
+        auto nodes = co_await devices->prepare(owner, cards);
         if (!nodes)
             co_return nodes.error();
-        auto written = co_await store.commit(*nodes, {});
+        std::vector<StoreGuard> none;
+        auto written = co_await store.commit(*nodes, none);
         if (!written)
             co_return written;
-        co_return co_await devices->follow(owner, {card});
+        co_return co_await devices->follow(owner, cards);
     }
     void until(const std::function<bool()>& holds)
     {
