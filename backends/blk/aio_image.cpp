@@ -68,6 +68,7 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
     std::vector<Completion> delivering;
     OnCompleted callback;
     bool closed = false;
+    bool collecting = false; // the callback submits, and its owner looks again
 
     void prepare(Slot& slot)
     {
@@ -153,8 +154,29 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
 
     void reap()
     {
+        silence(); // before the events: none is missed
+        gather();
+    }
+
+    void silence()
+    {
         eventfd_t count = 0;
-        ::eventfd_read(event.native_handle(), &count); // before the events: none is missed
+        ::eventfd_read(event.native_handle(), &count);
+    }
+
+    void collect()
+    {
+        if (collecting || unused.size() == slots.size())
+            return;
+        gather();
+        if (unused.size() == slots.size())
+            silence(); // else the loop would wake for what has been answered
+    }
+
+    void gather()
+    {
+        if (std::exchange(collecting, true))
+            return;
         std::array<io_event, 64> events;
         timespec now{};
         int got = 0;
@@ -166,6 +188,7 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
         if (!prepared.empty())
             push_prepared(); // rests of short transfers, or room after EAGAIN
         announce();
+        collecting = false;
     }
 
     void advance(const io_event& event_)
@@ -284,6 +307,11 @@ void AioImage::submit(const Transfer& transfer)
 void AioImage::kick()
 {
     state_->push_prepared();
+}
+
+void AioImage::collect()
+{
+    state_->collect();
 }
 
 void AioImage::on_completed(OnCompleted callback)

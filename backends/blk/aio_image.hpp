@@ -42,6 +42,7 @@ class AioImage final : public Image {
     std::size_t room() const override;
     void submit(const Transfer& transfer) override;
     void kick() override;
+    void collect() override;
     void on_completed(OnCompleted callback) override;
 
     // For the log: empty when direct I/O is used.

@@ -186,6 +186,7 @@ void Device::serve(std::size_t index)
     const Queue::Served served = line.queue->serve();
     line.starved = served == Queue::Served::starved;
     line.limited = served == Queue::Served::limited;
+    image_.collect();
     notify(line);
     if (line.limited)
         wait_for_rate();

@@ -44,6 +44,11 @@ class Drive final : public Image {
     std::size_t room() const override;
     void submit(const Transfer& transfer) override;
     void kick() override;
+    void collect() override
+    {
+        if (medium_)
+            medium_->collect();
+    }
     void on_completed(OnCompleted callback) override { callback_ = std::move(callback); }
 
   private:

@@ -50,8 +50,10 @@ class Image {
     virtual void submit(const Transfer& transfer) = 0;
     // Hands what was submitted to the medium, in one go.
     virtual void kick() = 0;
-    // Where completions go; called from the event loop with all that are ready, never inside
-    // submit().
+    // Looks for what has completed already, so that a fast medium costs no turn of the event loop.
+    virtual void collect() {}
+    // Where completions go; called from the event loop or by collect(), with all that are ready,
+    // never inside submit() or kick().
     virtual void on_completed(OnCompleted callback) = 0;
 };
 

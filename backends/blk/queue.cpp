@@ -2,6 +2,7 @@
 #include "backends/blk/queue.hpp"
 
 #include <algorithm>
+#include <ctime>
 
 namespace zocalo::blk {
 namespace {
@@ -62,7 +63,7 @@ Queue::Served Queue::serve()
     if (broken_)
         return Served::broken;
     for (int round = 0; round < kRounds; ++round) {
-        now_ = Clock::now();
+        look_at_clock();
         Taken taken = Taken::one;
         for (std::size_t n = 0; n < kBatch && taken == Taken::one; ++n)
             taken = take_one();
@@ -148,7 +149,7 @@ Queue::Taken Queue::take_from_ring(Slot& copy)
 bool Queue::start(std::uint16_t slot, const Request& request)
 {
     Entry& entry = entries_[slot];
-    entry = Entry{request, {}, 0, 0, now_, 0};
+    entry = Entry{request, {}, 0, 0, now_, timed_, 0};
     // An indirect request's length is unknown yet; each segment is at most a page.
     const std::size_t bytes = request.tables != 0 ? std::size_t{request.segments} * kPageSize
                                                   : std::size_t{request.bytes};
@@ -168,11 +169,12 @@ void Queue::submit()
 {
     if (batch_.empty())
         return;
-    const Clock::time_point now = Clock::now();
+    const Clock::time_point now = timed_ ? Clock::now() : now_;
     for (std::uint16_t slot : batch_) {
         Entry& entry = entries_[slot];
         count(entry.request);
-        parts_.counters.fetch.add(now - std::exchange(entry.since, now));
+        if (entry.timed)
+            parts_.counters.fetch.add(now - std::exchange(entry.since, now));
         parts_.image.submit(transfer_of(slot));
     }
     parts_.image.kick();
@@ -213,11 +215,12 @@ void Queue::complete(std::uint16_t slot, int error)
 {
     if (error == 0 && next_step(slot))
         return;
-    if (finished_.empty())
-        now_ = Clock::now(); // one look at the clock for all that ended together
     Entry& entry = entries_[slot];
     entry.error = error;
-    parts_.counters.medium.add(now_ - std::exchange(entry.since, now_));
+    if (entry.timed && timed_finished_++ == 0)
+        now_ = Clock::now(); // one look for all that ended together
+    if (entry.timed)
+        parts_.counters.medium.add(now_ - std::exchange(entry.since, now_));
     if (error != 0)
         ++parts_.counters.io_errors;
     finished_.push_back(slot);
@@ -230,10 +233,27 @@ void Queue::flush()
     for (std::size_t at = 0; at < finished_.size(); at += kBatch)
         deliver(std::span{finished_}.subspan(at, std::min(kBatch, finished_.size() - at)));
     publish();
-    const auto took = Clock::now() - now_;
-    for (std::size_t i = 0; i < finished_.size(); ++i)
-        parts_.counters.answer.add(took);
+    if (timed_finished_ != 0) {
+        const auto took = Clock::now() - now_;
+        for (; timed_finished_ != 0; --timed_finished_)
+            parts_.counters.answer.add(took);
+    }
     finished_.clear();
+}
+
+// A limit must see time pass; else what the kernel noted at its last tick will do, without a system
+// call.
+void Queue::look_at_clock()
+{
+    timed_ = turns_++ % kTurnsPerTimed == 0;
+    if (timed_ || parts_.rate.limited()) {
+        now_ = Clock::now();
+        return;
+    }
+    timespec tick{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &tick);
+    now_ = Clock::time_point{
+        std::chrono::seconds{tick.tv_sec} + std::chrono::nanoseconds{tick.tv_nsec}};
 }
 
 void Queue::deliver(std::span<const std::uint16_t> slots)

@@ -69,14 +69,18 @@ class Queue {
 
   private:
     using Clock = std::chrono::steady_clock;
+    // One turn in so many has its requests timed: looking at the clock is a system call on hosts
+    // whose kernels do not trust their processors' counter, and costs more than the rest there.
+    static constexpr unsigned kTurnsPerTimed = 8;
     // A request that was taken and not answered.
     struct Entry {
         Request request;
         std::span<std::byte> buffer;
         int error = 0;
         std::uint16_t copies = 0; // grant copies of its data, in the batch under way
-        Clock::time_point since;  // it entered the stage it is in
-        std::uint8_t step = 0;    // of a barrier: flush, write, flush
+        Clock::time_point since;  // it entered the stage it is in; when it is timed
+        bool timed = false;
+        std::uint8_t step = 0; // of a barrier: flush, write, flush
     };
     // ordered: a barrier waits for those before it, or those after it wait for the barrier.
     enum class Taken { one, none, starved, ordered, limited, broken };
@@ -97,6 +101,7 @@ class Queue {
     void answer(std::uint16_t slot, Status status);
     void push(std::uint16_t slot, std::uint64_t id, std::uint8_t operation, Status status);
     void publish();
+    void look_at_clock();
     void count(const Request& request);
     Segments segments(std::uint16_t slot)
     {
@@ -115,7 +120,10 @@ class Queue {
     std::vector<std::uint16_t> pushed_;   // answered, not published
     std::vector<std::byte> tables_;       // one page for each indirect request of a round
     std::vector<xen::GrantCopy> copies_;
-    Clock::time_point now_; // of the turn
+    Clock::time_point now_; // of the turn: exact when it is timed, else to a few milliseconds
+    unsigned turns_ = 0;
+    bool timed_ = false;
+    std::size_t timed_finished_ = 0; // of finished_
     std::size_t in_flight_ = 0;
     bool barrier_ = false; // one is under way
     bool notify_ = false;

@@ -11,13 +11,6 @@ namespace zocalo::backend {
 
 namespace asio = boost::asio;
 
-namespace {
-
-// Ports served before the loop looks at other things (image completions, the control socket).
-constexpr int kPortsPerTurn = 16;
-
-} // namespace
-
 struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
     State(asio::io_context& io, xen::EventChannels& events_)
         : events{&events_}, device{io, events_.fd()}
@@ -44,7 +37,8 @@ struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
 
     void serve()
     {
-        for (int i = 0; i < kPortsPerTurn && events != nullptr; ++i) {
+        // Then the loop looks at other things (image completions, the control socket).
+        for (std::size_t i = 0; i < xen::EventChannels::kPortsAtOnce && events != nullptr; ++i) {
             auto port = events->pending();
             if (!port) {
                 log(Level::error, describe(port.error()));

@@ -5,8 +5,11 @@ extern "C" { // the header does not say so itself
 #include <xenevtchn.h>
 }
 
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <unistd.h>
+#include <utility>
 
 namespace zocalo::xen {
 namespace {
@@ -45,14 +48,22 @@ class RealEventChannels final : public EventChannels {
         return check(xenevtchn_unmask(handle_, port.value), "cannot unmask an event channel");
     }
 
+    // As many ports as there are for one system call; fewer than asked for were all of them.
     Outcome<std::optional<EventPort>> pending() override
     {
-        const int port = xenevtchn_pending(handle_);
-        if (port >= 0)
-            return std::optional{EventPort{static_cast<std::uint32_t>(port)}};
-        if (errno == EAGAIN || errno == EINTR)
-            return std::optional<EventPort>{};
-        return system_error("cannot read the event channel device", errno);
+        if (next_ == read_) {
+            if (std::exchange(drained_, false))
+                return std::optional<EventPort>{};
+            const ssize_t bytes = ::read(fd(), ports_.data(), sizeof ports_);
+            if (bytes < 0 && errno != EAGAIN && errno != EINTR)
+                return system_error("cannot read the event channel device", errno);
+            next_ = 0;
+            read_ = bytes > 0 ? static_cast<std::size_t>(bytes) / sizeof ports_[0] : 0;
+            if (read_ == 0)
+                return std::optional<EventPort>{};
+            drained_ = read_ < ports_.size();
+        }
+        return std::optional{EventPort{ports_[next_++]}};
     }
 
     Outcome<Unit> restrict_to(DomId domain) override
@@ -70,6 +81,9 @@ class RealEventChannels final : public EventChannels {
         return Unit{};
     }
     xenevtchn_handle* handle_;
+    std::array<evtchn_port_t, kPortsAtOnce> ports_{};
+    std::size_t next_ = 0, read_ = 0; // of those
+    bool drained_ = false;            // after them there was none
 };
 
 } // namespace

@@ -11,6 +11,7 @@
 #include "common/error/error.hpp"
 #include "common/posix/unique_fd.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 
@@ -27,7 +28,9 @@ class EventChannels {
     virtual Outcome<Unit> unbind(EventPort port) = 0;
     virtual Outcome<Unit> notify(EventPort port) = 0;
     virtual Outcome<Unit> unmask(EventPort port) = 0;
-    // The next port with an event, now masked; nothing when there is none. Never blocks.
+    // The next port with an event, now masked; nothing when there is none. Never blocks. Ask until
+    // it says nothing, or kPortsAtOnce times: some may have been read that fd() no longer shows.
+    static constexpr std::size_t kPortsAtOnce = 16;
     virtual Outcome<std::optional<EventPort>> pending() = 0;
     // From now on only ports of `domain` can be bound; there is no way back.
     virtual Outcome<Unit> restrict_to(DomId domain) = 0;

@@ -48,7 +48,7 @@ def measure(args) -> list[dict]:
         guests = {name: pair.Guest(machine, name, args.vcpus) for name in ("ours", "linux")}
         for guest in guests.values():
             guest.must("iperf3 -s -D; sleep 1")
-            machine.must(f"ping -c 3 -W 10 {guest.address}")
+            machine.must(f"busybox ping -c 3 -W 10 {guest.address}")
         for what, options, _ in ROWS:
             for turn, name in pair.alternating(list(guests), args.rounds):
                 got = one(machine, guests[name], options, args.seconds)

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -54,6 +55,45 @@ struct AioImageTest : testing::Test {
             io.run_one();
     }
 };
+
+TEST_F(AioImageTest, WhatEndedAtOnceIsCollectedWithoutATurnOfTheLoop)
+{
+    auto disk = image(1 << 20); // no O_DIRECT: the kernel is done when it has taken the transfer
+    disk->collect();
+    disk->submit({1, Direction::write, 0, buffer(4096)});
+    disk->kick();
+    EXPECT_TRUE(done.empty()) << "not inside kick()";
+    disk->collect();
+    ASSERT_EQ(done.size(), 1u);
+    EXPECT_EQ(io.poll(), 0u) << "the loop wakes for what was answered already";
+    disk->submit({2, Direction::read, 0, buffer(4096)});
+    disk->kick();
+    run_until(2);
+    EXPECT_EQ(done[1].tag, 2u);
+}
+
+TEST_F(AioImageTest, WhoeverHearsOfAnEndMaySubmitAndCollect)
+{
+    auto disk = image(1 << 20);
+    unsigned depth = 0, deepest = 0;
+    disk->on_completed([&](std::span<const Completion> all) {
+        deepest = std::max(deepest, ++depth);
+        for (const Completion& one : all) {
+            done.push_back(one);
+            if (one.tag < 3) {
+                disk->submit({one.tag + 1, Direction::read, 0, buffer(4096)});
+                disk->kick();
+                disk->collect();
+            }
+        }
+        --depth;
+    });
+    disk->submit({1, Direction::write, 0, buffer(4096)});
+    disk->kick();
+    disk->collect();
+    run_until(3);
+    EXPECT_EQ(deepest, 1u);
+}
 
 TEST_F(AioImageTest, WhatIsWrittenIsReadAgain)
 {
