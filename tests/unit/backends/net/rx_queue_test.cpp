@@ -15,6 +15,17 @@ using ::testing::HasSubstr;
 constexpr GuestOffloads kAble{true, true, true, true, true, 0};
 constexpr std::uint32_t kFirstRef = 200;
 
+// TCP over IPv4 that the kernel leaves to be segmented.
+const TapHeader kSegments = [] {
+    TapHeader header{};
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    header.gso_size = 1448;
+    header.csum_start = 34;
+    header.csum_offset = 16;
+    return header;
+}();
+
 class RxQueueTest : public ::testing::Test {
   protected:
     RxQueueTest() : grants_{kGuest}, tap_{std::move(pair_.back)}, queue_{make(kAble)} {}
@@ -121,14 +132,8 @@ TEST_F(RxQueueTest, ChecksumLeftByTheKernelIsLeftToTheGuest)
 TEST_F(RxQueueTest, SegmentationTravelsInTheSecondSlot)
 {
     post(8);
-    TapHeader header{};
-    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-    header.gso_size = 1448;
-    header.csum_start = 34;
-    header.csum_offset = 16;
-    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(Frame(6000, 'x')))));
-    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(Frame(2000, 'y')))));
+    ASSERT_TRUE(pair_.send(kSegments, ipv4(6, tcp(Frame(6000, 'x')))));
+    ASSERT_TRUE(pair_.send(kSegments, ipv4(6, tcp(Frame(2000, 'y')))));
     serve();
     const auto answers = front_.take();
     ASSERT_EQ(answers.size(), 5u);
@@ -179,13 +184,7 @@ TEST_F(RxQueueTest, HeadroomBesideSegmentationMakesTwoExtraSlots)
 {
     post(4);
     queue_.set_headroom(2048);
-    TapHeader header{};
-    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-    header.gso_size = 1448;
-    header.csum_start = 34;
-    header.csum_offset = 16;
-    ASSERT_TRUE(pair_.send(header, ipv4(6, tcp(Frame(2500, 'x')))));
+    ASSERT_TRUE(pair_.send(kSegments, ipv4(6, tcp(Frame(2500, 'x')))));
     serve();
     const auto answers = front_.take();
     ASSERT_EQ(answers.size(), 4u);
