@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <string>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <vector>
 
@@ -39,9 +40,18 @@ struct AioImageTest : testing::Test {
         EXPECT_EQ(::ftruncate(made.get(), bytes), 0);
         return UniqueFd{::open(path.c_str(), access | O_CLOEXEC)};
     }
-    std::unique_ptr<AioImage> image(off_t bytes)
+    // In memory: the kernel is done when it has taken a transfer.
+    UniqueFd memory(off_t bytes)
     {
-        auto made = AioImage::create(io, worker, file(bytes), {});
+        UniqueFd made{::memfd_create("aio_image_test", MFD_CLOEXEC)};
+        EXPECT_TRUE(made);
+        EXPECT_EQ(::ftruncate(made.get(), bytes), 0);
+        return made;
+    }
+    std::unique_ptr<AioImage> image(off_t bytes) { return image(file(bytes)); }
+    std::unique_ptr<AioImage> image(UniqueFd opened)
+    {
+        auto made = AioImage::create(io, worker, std::move(opened), {});
         EXPECT_TRUE(made) << made.error().what;
         (*made)->on_completed([this](std::span<const Completion> all) {
             done.insert(done.end(), all.begin(), all.end());
@@ -58,7 +68,7 @@ struct AioImageTest : testing::Test {
 
 TEST_F(AioImageTest, WhatEndedAtOnceIsCollectedWithoutATurnOfTheLoop)
 {
-    auto disk = image(1 << 20); // no O_DIRECT: the kernel is done when it has taken the transfer
+    auto disk = image(memory(1 << 20));
     disk->collect();
     disk->submit({1, Direction::write, 0, buffer(4096)});
     disk->kick();
@@ -74,7 +84,7 @@ TEST_F(AioImageTest, WhatEndedAtOnceIsCollectedWithoutATurnOfTheLoop)
 
 TEST_F(AioImageTest, WhoeverHearsOfAnEndMaySubmitAndCollect)
 {
-    auto disk = image(1 << 20);
+    auto disk = image(memory(1 << 20));
     unsigned depth = 0, deepest = 0;
     disk->on_completed([&](std::span<const Completion> all) {
         deepest = std::max(deepest, ++depth);
