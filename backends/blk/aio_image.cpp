@@ -219,8 +219,10 @@ struct AioImage::State : std::enable_shared_from_this<AioImage::State> {
         delivering.clear();
         delivering.swap(completed
         ); // the callback submits, and a refused transfer completes at once
+        const bool outer = std::exchange(collecting, true); // what is being delivered stays
         if (callback)
             callback(delivering);
+        collecting = outer;
     }
 };
 

@@ -88,7 +88,7 @@ class Session : public std::enable_shared_from_this<Session> {
     Store::Watch watch_;
     std::deque<xen::BackendEvent> events_;
     std::deque<Alarm::Clock::time_point> connects_; // of late, to slow down a guest that toggles
-    std::uint16_t headroom_ = 0;                    // of a card, as the process was told last
+    std::optional<std::uint16_t> headroom_;         // of a card, as the process was told last by us
     bool reconfigured_ = false; // our state is, or was, Reconfigured since it was Connected
     std::string failure_;
     std::string lost_; // why the process before is no more

@@ -124,6 +124,24 @@ TEST_F(CardsTest, AGuestThatLoadsAnXdpProgramGetsItsHeadroom)
     EXPECT_EQ(backends->log.back(), "headroom 0 of 0");
 }
 
+TEST_F(CardsTest, ADaemonThatWasRestartedTellsTheProcessWhateverItIsAskedFor)
+{
+    connect();
+    server.write(front + "/xdp-headroom", "256");
+    guest("7");
+    until([this] { return back_state() == "8"; });
+    guest("4");
+    until([this] { return back_state() == "4"; });
+    devices = std::make_unique<XenDevices>(
+        io.get_executor(), store, backends, no_real_tap, [](const auto&, const auto&) {}
+    );
+    run(devices->follow(owner, {card}));
+    server.write(front + "/xdp-headroom", "0");
+    guest("7");
+    until([this] { return back_state() == "8"; });
+    EXPECT_EQ(backends->log.back(), "headroom 0 of 0");
+}
+
 TEST_F(CardsTest, AHeadroomThatCannotBeChangesNothing)
 {
     connect();
