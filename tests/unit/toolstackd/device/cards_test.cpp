@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What XenDevices does for network cards alone, against a played xenstored and backend.
-#include "tests/unit/toolstackd/device/fake_backend.hpp"
-#include "tests/unit/toolstackd/xenstore/fake_xenstored.hpp"
-#include "toolstackd/device/xen_devices.hpp"
-#include "toolstackd/xenstore/xen_store.hpp"
+#include "tests/unit/toolstackd/device/played_host.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fcntl.h>
@@ -17,7 +10,6 @@
 namespace zocalo::toolstack {
 namespace {
 
-namespace asio = boost::asio;
 using ::testing::Contains;
 using ::testing::Not;
 
@@ -28,7 +20,7 @@ Outcome<std::vector<UniqueFd>> no_real_tap(const rpc::NicConfig&, const std::str
     return taps;
 }
 
-class CardsTest : public ::testing::Test {
+class CardsTest : public PlayedHost {
   protected:
     CardsTest()
     {
@@ -41,47 +33,10 @@ class CardsTest : public ::testing::Test {
             }
         );
     }
-    XenStoreOptions options()
-    {
-        XenStoreOptions o;
-        o.connect = server.connector();
-        return o;
-    }
-    void run(Answer<Unit> work)
-    {
-        bool done = false;
-        asio::co_spawn(
-            io,
-            [](Answer<Unit> what, bool& end) -> asio::awaitable<void> {
-                const auto result = co_await std::move(what);
-                EXPECT_TRUE(result) << describe(result.error());
-                end = true;
-            }(std::move(work), done),
-            asio::detached
-        );
-        until([&done] { return done; });
-    }
-    Answer<Unit> attach()
-    {
-        const std::vector<DeviceConfig> cards(1, card); // named: see docs/common-errors.md
-        auto nodes = co_await devices->prepare(owner, cards);
-        if (!nodes)
-            co_return nodes.error();
-        std::vector<StoreGuard> none;
-        auto written = co_await store.commit(*nodes, none);
-        if (!written)
-            co_return written;
-        co_return co_await devices->follow(owner, cards);
-    }
-    void until(const std::function<bool()>& holds)
-    {
-        while (!holds())
-            io.run_one();
-    }
     void guest(const char* state) { server.write(front + "/state", state); }
     void connect()
     {
-        run(attach());
+        attach(*devices, owner, card);
         server.write(front + "/tx-ring-ref", "8");
         server.write(front + "/rx-ring-ref", "9");
         server.write(front + "/event-channel", "15");
@@ -91,10 +46,6 @@ class CardsTest : public ::testing::Test {
     }
     std::string back_state() { return server.value(back + "/state").value_or("gone"); }
 
-    asio::io_context io;
-    FakeXenstored server{io.get_executor()};
-    XenStore store{io.get_executor(), options()};
-    std::shared_ptr<FakeBackends> backends = std::make_shared<FakeBackends>(io.get_executor());
     DeviceOwner owner{rpc::random_uuid(), DomId{7}, "web1"};
     std::unique_ptr<XenDevices> devices = std::make_unique<XenDevices>(
         io.get_executor(), store, backends, no_real_tap, [](const auto&, const auto&) {}
@@ -135,7 +86,7 @@ TEST_F(CardsTest, ADaemonThatWasRestartedTellsTheProcessWhateverItIsAskedFor)
     devices = std::make_unique<XenDevices>(
         io.get_executor(), store, backends, no_real_tap, [](const auto&, const auto&) {}
     );
-    run(devices->follow(owner, {card}));
+    ASSERT_TRUE(get(devices->follow(owner, {card})));
     server.write(front + "/xdp-headroom", "0");
     guest("7");
     until([this] { return back_state() == "8"; });

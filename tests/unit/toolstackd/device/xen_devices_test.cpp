@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // XenDevices against a played xenstored, played backend processes and a frontend's nodes.
-#include "tests/unit/toolstackd/device/fake_backend.hpp"
-#include "tests/unit/toolstackd/xenstore/fake_xenstored.hpp"
-#include "toolstackd/device/xen_devices.hpp"
-#include "toolstackd/xenstore/xen_store.hpp"
+#include "tests/unit/toolstackd/device/played_host.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -25,12 +18,7 @@ using ::testing::SizeIs;
 
 constexpr DeviceKey kDisk{DeviceKind::disk, 51712};
 
-template <class T> asio::awaitable<void> keep(Answer<T> answer, std::optional<Outcome<T>>& out)
-{
-    out.emplace(co_await std::move(answer));
-}
-
-class XenDevicesTest : public ::testing::Test {
+class XenDevicesTest : public PlayedHost {
   protected:
     XenDevicesTest()
     {
@@ -65,38 +53,13 @@ class XenDevicesTest : public ::testing::Test {
             }
         );
     }
-    XenStoreOptions options()
-    {
-        XenStoreOptions o;
-        o.connect = server.connector();
-        return o;
-    }
-    template <class T> Outcome<T> get(Answer<T> answer)
-    {
-        std::optional<Outcome<T>> out;
-        asio::co_spawn(io, keep(std::move(answer), out), asio::detached);
-        while (!out)
-            io.run_one();
-        return *out;
-    }
-    void until(const std::function<bool()>& holds)
-    {
-        while (!holds())
-            io.run_one();
-    }
     // Everything that can happen without a new cause has happened.
     void settle()
     {
         for (int i = 0; i < 200; ++i)
             io.poll();
     }
-    void attach()
-    {
-        auto nodes = get(devices->prepare(owner, {disk}));
-        ASSERT_TRUE(nodes) << describe(nodes.error());
-        ASSERT_TRUE(get(store.commit(*nodes, {})));
-        ASSERT_TRUE(get(devices->follow(owner, {disk})));
-    }
+    void attach() { PlayedHost::attach(*devices, owner, disk); }
     void guest(const char* state) { server.write(front + "/state", state); }
     void guest_connects()
     {
@@ -115,10 +78,6 @@ class XenDevicesTest : public ::testing::Test {
     }
 
     std::string image = "/tmp/zocalo-disk-XXXXXX";
-    asio::io_context io;
-    FakeXenstored server{io.get_executor()};
-    XenStore store{io.get_executor(), options()};
-    std::shared_ptr<FakeBackends> backends = std::make_shared<FakeBackends>(io.get_executor());
     std::unique_ptr<XenDevices> devices;
     DeviceOwner owner{rpc::random_uuid(), DomId{7}, "web1"};
     FakeBackends::Id blk{owner.uuid, DeviceKind::disk};
