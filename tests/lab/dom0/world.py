@@ -71,18 +71,23 @@ def _descriptors(pid: int) -> list[str]:
     """What a process holds open, counted by kind.
 
     Files go by their last name: the folders of what a daemon opened are no longer shown once it died, because its
-    mount namespace has gone with it. The kernel that a daemon unpacked last is kept open as a cache.
+    mount namespace has gone with it. The kernel that a daemon unpacked last, one, is kept open as a cache.
     """
     kinds: Counter = Counter()
+    kernels = 0
     for entry in os.scandir(f"/proc/{pid}/fd"):
         try:
             target = os.readlink(entry.path)
         except OSError:
             continue
-        if target.endswith("/points") or "/kernels/" in target:  # "points" is the log of failpoints
+        if target.endswith("/points"):  # the log of failpoints
+            continue
+        if "/kernels/" in target:
+            kernels += 1
             continue
         kinds[re.sub(r":\[\d+\]$|-\d+\.journal$", "", target).rpartition("/")[2]] += 1
-    return [f"{count} x {kind}" for kind, count in kinds.items()]
+    kinds["kernel too many"] += max(0, kernels - 1)
+    return [f"{count} x {kind}" for kind, count in kinds.items() if count]
 
 
 def _xenstore() -> list[str]:
