@@ -95,8 +95,8 @@ struct NicConfig {
     // Of its port of the bridge: no frames to other isolated ports; whether the bridge learns where
     // addresses are from what the guest sends; whether it gets frames to addresses nobody knows.
     bool isolated{false}, learning{true}, flood{true};
-    // Offloads between guest and host: frames in several pieces, TCP segmentation, unfinished
-    // checksums. Each needs those after it but segmentation, which needs both.
+    // Offloads between guest and host: frames in several pieces, TCP to be segmented (which needs
+    // both others), unfinished checksums.
     bool scatter_gather{true}, segmentation{true}, checksums{true};
     LimitConfig limits; // what `rate` means; in each direction
 

@@ -28,9 +28,10 @@ class EventChannels {
     virtual Outcome<Unit> unbind(EventPort port) = 0;
     virtual Outcome<Unit> notify(EventPort port) = 0;
     virtual Outcome<Unit> unmask(EventPort port) = 0;
+    // What pending() may have read ahead.
+    static constexpr std::size_t kPortsAtOnce = 16;
     // The next port with an event, now masked; nothing when there is none. Never blocks. Ask until
     // it says nothing, or kPortsAtOnce times: some may have been read that fd() no longer shows.
-    static constexpr std::size_t kPortsAtOnce = 16;
     virtual Outcome<std::optional<EventPort>> pending() = 0;
     // From now on only ports of `domain` can be bound; there is no way back.
     virtual Outcome<Unit> restrict_to(DomId domain) = 0;
