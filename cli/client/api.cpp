@@ -4,6 +4,7 @@
 #include "cli/client/error_body.hpp"
 #include "common/rpc/json.hpp"
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <random>
@@ -33,7 +34,9 @@ template <class T> Outcome<T> read_answer(const Outcome<std::string>& body)
 {
     if (!body)
         return body.error();
-    auto parsed = rpc::parse(*body);
+    // Nothing of it outlives this function for long: the members are never given back one by one.
+    auto parsed =
+        rpc::parse(*body, boost::json::make_shared_resource<boost::json::monotonic_resource>());
     auto value = parsed ? rpc::from_json<T>(*parsed, "answer") : Outcome<T>{parsed.error()};
     if (value)
         return value;

@@ -5,24 +5,34 @@
 
 namespace zocalo::rpc {
 
-Error wrong_type(const std::string& path, const char* expected)
+std::string Place::text() const
 {
-    return Error{Code::usage, (path.empty() ? "value" : path) + ": expected " + expected, {}};
+    std::string text = in_ == nullptr ? std::string{} : in_->text();
+    if (index_)
+        return text + "[" + std::to_string(*index_) + "]";
+    if (!text.empty())
+        text += ".";
+    text += name_;
+    return text;
 }
 
-Error unknown_key(const std::string& path, const std::string& key)
+Error wrong_type(const Place& place, const char* expected)
 {
-    return Error{
-        Code::usage, (path.empty() ? key : path + "." + key) + ": unknown key", "see docs/api.md"};
+    const std::string text = place.text();
+    return Error{Code::usage, (text.empty() ? "value" : text) + ": expected " + expected, {}};
 }
 
-Outcome<json::value> parse(std::string_view text)
+Error unknown_key(const Place& place, std::string_view key)
+{
+    return Error{Code::usage, Place{place, key}.text() + ": unknown key", "see docs/api.md"};
+}
+
+Outcome<json::value> parse(std::string_view text, json::storage_ptr memory)
 {
     json::error_code failure;
     json::parse_options options;
     options.max_depth = 16;
-    json::value value =
-        json::parse(json::string_view(text.data(), text.size()), failure, {}, options);
+    json::value value = json::parse(text, failure, std::move(memory), options);
     if (failure)
         return Error{Code::usage, "the text is not valid JSON: " + failure.message(), {}};
     return value;

@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -25,8 +26,25 @@ namespace zocalo::rpc {
 
 namespace json = boost::json;
 
-Error wrong_type(const std::string& path, const char* expected);
-Error unknown_key(const std::string& path, const std::string& key);
+// Where in a text a value stands. Most values are right, so it is put into words only for an error;
+// a place must not outlive the one it lies in.
+class Place {
+  public:
+    // NOLINTNEXTLINE(google-explicit-constructor): "config" is a place.
+    Place(const char* root) : name_{root} {}
+    Place(const Place& in, std::string_view member) : in_{&in}, name_{member} {}
+    Place(const Place& in, std::size_t index) : in_{&in}, index_{index} {}
+
+    std::string text() const; // "config.disks[1].vdev"
+
+  private:
+    const Place* in_{};
+    std::string_view name_;
+    std::optional<std::size_t> index_;
+};
+
+Error wrong_type(const Place& place, const char* expected);
+Error unknown_key(const Place& place, std::string_view key);
 
 template <class T> struct IsVector : std::false_type {
 };
@@ -70,6 +88,7 @@ template <class T> json::value to_json(const T& value)
         return object;
     } else {
         json::object object;
+        object.reserve(boost::mp11::mp_size<MembersOf<T>>::value);
         boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
             object[member.name] = to_json(value.*member.pointer);
         });
@@ -77,9 +96,9 @@ template <class T> json::value to_json(const T& value)
     }
 }
 
-template <class T> Outcome<T> from_json(const json::value& value, const std::string& path);
+template <class T> Outcome<T> from_json(const json::value& value, const Place& place);
 
-template <class T> Outcome<T> integer_from_json(const json::value& value, const std::string& path)
+template <class T> Outcome<T> integer_from_json(const json::value& value, const Place& place)
 {
     if (value.is_int64()) {
         const std::int64_t n = value.get_int64();
@@ -91,14 +110,14 @@ template <class T> Outcome<T> integer_from_json(const json::value& value, const 
             return static_cast<T>(n);
     }
     return wrong_type(
-        path, std::is_signed_v<T> ? "an integer in range" : "a non-negative integer in range"
+        place, std::is_signed_v<T> ? "an integer in range" : "a non-negative integer in range"
     );
 }
 
-template <class T> Outcome<T> struct_from_json(const json::value& value, const std::string& path)
+template <class T> Outcome<T> struct_from_json(const json::value& value, const Place& place)
 {
     if (!value.is_object())
-        return wrong_type(path, "an object");
+        return wrong_type(place, "an object");
     T result{};
     std::optional<Error> failure;
     std::size_t used = 0;
@@ -110,7 +129,7 @@ template <class T> Outcome<T> struct_from_json(const json::value& value, const s
             return;
         ++used;
         using Member = std::remove_cvref_t<decltype(result.*member.pointer)>;
-        auto read = from_json<Member>(*item, path.empty() ? member.name : path + "." + member.name);
+        auto read = from_json<Member>(*item, Place{place, member.name});
         if (read)
             result.*member.pointer = std::move(read).value();
         else
@@ -125,20 +144,18 @@ template <class T> Outcome<T> struct_from_json(const json::value& value, const s
                 known |= entry.key() == member.name;
             });
             if (!known)
-                return unknown_key(path, std::string(entry.key()));
+                return unknown_key(place, entry.key());
         }
     return result;
 }
 
-template <class T> Outcome<T> list_from_json(const json::value& value, const std::string& path)
+template <class T> Outcome<T> list_from_json(const json::value& value, const Place& place)
 {
     if (!value.is_array())
-        return wrong_type(path, "an array");
+        return wrong_type(place, "an array");
     T result;
     for (const json::value& item : value.get_array()) {
-        auto read = from_json<typename T::value_type>(
-            item, path + "[" + std::to_string(result.size()) + "]"
-        );
+        auto read = from_json<typename T::value_type>(item, Place{place, result.size()});
         if (!read)
             return read.error();
         result.push_back(std::move(read).value());
@@ -146,15 +163,13 @@ template <class T> Outcome<T> list_from_json(const json::value& value, const std
     return result;
 }
 
-template <class T> Outcome<T> map_from_json(const json::value& value, const std::string& path)
+template <class T> Outcome<T> map_from_json(const json::value& value, const Place& place)
 {
     if (!value.is_object())
-        return wrong_type(path, "an object");
+        return wrong_type(place, "an object");
     T result;
     for (const auto& entry : value.get_object()) {
-        auto read = from_json<typename T::mapped_type>(
-            entry.value(), path + "." + std::string(entry.key())
-        );
+        auto read = from_json<typename T::mapped_type>(entry.value(), Place{place, entry.key()});
         if (!read)
             return read.error();
         result.emplace(std::string(entry.key()), std::move(read).value());
@@ -162,52 +177,53 @@ template <class T> Outcome<T> map_from_json(const json::value& value, const std:
     return result;
 }
 
-// Reads a T; `path` names the place in error messages ("config").
-template <class T> Outcome<T> from_json(const json::value& value, const std::string& path)
+// Reads a T; `place` is where it stands, for error messages ("config").
+template <class T> Outcome<T> from_json(const json::value& value, const Place& place)
 {
     if constexpr (std::is_enum_v<T>) {
         T result{};
         if (value.is_string() &&
             boost::describe::enum_from_string(value.get_string().c_str(), result))
             return result;
-        return wrong_type(path, "one of the documented words");
+        return wrong_type(place, "one of the documented words");
     } else if constexpr (std::is_same_v<T, json::value>) {
         return value;
     } else if constexpr (std::is_same_v<T, json::object>) {
         if (!value.is_object())
-            return wrong_type(path, "an object");
+            return wrong_type(place, "an object");
         return value.get_object();
     } else if constexpr (std::is_same_v<T, bool>) {
         if (!value.is_bool())
-            return wrong_type(path, "true or false");
+            return wrong_type(place, "true or false");
         return value.get_bool();
     } else if constexpr (std::is_integral_v<T>) {
-        return integer_from_json<T>(value, path);
+        return integer_from_json<T>(value, place);
     } else if constexpr (std::is_floating_point_v<T>) {
         if (!value.is_number())
-            return wrong_type(path, "a number");
+            return wrong_type(place, "a number");
         return value.to_number<T>();
     } else if constexpr (std::is_same_v<T, std::string>) {
         if (!value.is_string())
-            return wrong_type(path, "a string");
+            return wrong_type(place, "a string");
         return std::string(value.get_string());
     } else if constexpr (IsOptional<T>::value) {
         if (value.is_null())
             return T{};
-        auto read = from_json<typename T::value_type>(value, path);
+        auto read = from_json<typename T::value_type>(value, place);
         if (!read)
             return read.error();
         return T{std::move(read).value()};
     } else if constexpr (IsVector<T>::value) {
-        return list_from_json<T>(value, path);
+        return list_from_json<T>(value, place);
     } else if constexpr (IsStringMap<T>::value) {
-        return map_from_json<T>(value, path);
+        return map_from_json<T>(value, place);
     } else {
-        return struct_from_json<T>(value, path);
+        return struct_from_json<T>(value, place);
     }
 }
 
-// Parses text (depth and size bounded) and reads a T from it.
-Outcome<json::value> parse(std::string_view text);
+// Parses text, nested 16 deep at the most. `memory` is where the value lives and what is copied
+// from it.
+Outcome<json::value> parse(std::string_view text, json::storage_ptr memory = {});
 
 } // namespace zocalo::rpc
