@@ -35,9 +35,33 @@ def measure(count: int, memory_mib: int, icount: bool) -> list[dict]:
         machine.wait_up()
         machine.put(f"{WORK}/tiny", tiny_kernel.image())
         machine.put("/root/create_dom0.py", (HERE / "create_dom0.py").read_bytes())
-        text = machine.must(["python3", "/root/create_dom0.py", str(count), WORK, GUESTS], LIMIT_S)
-    rows = csv.DictReader(io.StringIO(",".join(COLUMNS) + "\n" + text))
+        command = machine.start(["python3", "/root/create_dom0.py", str(count), WORK, GUESTS])
+        command.end_input()
+        progress, errors = Progress(count), bytearray()
+        status = command.wait(LIMIT_S, progress.take, errors.extend)
+        if status != 0:
+            raise LabError(f"the part in dom0 ended with {status}: {errors.decode(errors='replace').strip()}")
+    rows = csv.DictReader(io.StringIO(",".join(COLUMNS) + "\n" + progress.text()))
     return [{**row, "n": int(row["n"]), "value": float(row["value"])} for row in rows]
+
+
+class Progress:
+    """Keeps what dom0 prints and says on stderr how far each population is."""
+
+    def __init__(self, count: int):
+        self.count, self.said, self.shown = count, bytearray(), 0
+
+    def take(self, data: bytes):
+        self.said.extend(data)
+        end = self.said.rfind(b"\n") + 1
+        for line in self.said[self.shown:end].decode().splitlines():
+            verb, tool, guest, n, value = line.rsplit(",", 4)
+            if verb in ("create", "destroy") and (int(n) % 10 == 0 or int(n) == 1):
+                print(f"bench: {tool} {verb}, {KINDS[guest]}: domain {n}, {float(value) * 1000:.1f}", file=sys.stderr, flush=True)
+        self.shown = end
+
+    def text(self) -> str:
+        return self.said.decode()
 
 
 class Rows:
@@ -58,6 +82,15 @@ def growth(points: list[tuple[int, float]]) -> float:
     return statistics.median(v for _, v in points[-part:]) / statistics.median(v for _, v in points[:part])
 
 
+def parts(rows: Rows, verb: str, guest: str):
+    """Who took the time: what grows with the number of domains, and whose it is."""
+    for who, tools in (("toolstackd", ("zl",)), ("xenstored", ("zl", "xl"))):
+        values = {tool: rows.points(f"{verb} in {who}", tool, guest) for tool in tools}
+        cells = [f"{statistics.median(v for _, v in values[t]) * 1000:9.1f}" if t in values else " " * 9 for t in ("zl", "xl")]
+        grown = [f"{growth(values[t]):10.2f}" if t in values else " " * 10 for t in ("zl", "xl")]
+        print(f"{'  of it ' + who:34} {cells[0]} {cells[1]} {'':7} {grown[0]} {grown[1]}")
+
+
 def table(rows: Rows, unit: str):
     print(f"{'what':34} {'zl ' + unit:>9} {'xl ' + unit:>9} {'xl/zl':>7} {'zl growth':>10} {'xl growth':>10}")
     for guest, label in KINDS.items():
@@ -66,6 +99,8 @@ def table(rows: Rows, unit: str):
             ours_ms, theirs_ms = (rows.median(verb, tool, guest) * 1000 for tool in ("zl", "xl"))
             print(f"{verb + ', ' + label:34} {ours_ms:9.1f} {theirs_ms:9.1f} {theirs_ms / ours_ms:7.1f}"
                   f" {growth(ours):10.2f} {growth(theirs):10.2f}")
+            if verb != "list":
+                parts(rows, verb, guest)
     for guest in ("plain", "devices"):
         for verb in ("create requests", "destroy requests"):
             ours, theirs = (rows.median(verb, tool, guest) for tool in ("zl", "xl"))

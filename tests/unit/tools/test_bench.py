@@ -22,6 +22,9 @@ def rows(*, zl_ms: float, xl_ms: float, count: int = 10) -> create.Rows:
             for verb in ("create", "list", "destroy"):
                 made += [{"verb": verb, "tool": tool, "guest": guest, "n": n, "value": ms / 1000}
                          for n in range(1, count + 1)]
+            made += [{"verb": f"{verb} in {who}", "tool": tool, "guest": guest, "n": n, "value": n / 1000}
+                     for verb in ("create", "destroy") for who in ("toolstackd", "xenstored")
+                     for n in range(1, count + 1) if tool == "zl" or who == "xenstored"]
             for verb in ("create requests", "destroy requests"):
                 made.append({"verb": verb, "tool": tool, "guest": guest, "n": 1, "value": ms})
     for verb, guest in (("cold create", "linux"), ("daemon start", "none"), ("daemon KiB", "none")):
@@ -31,8 +34,19 @@ def rows(*, zl_ms: float, xl_ms: float, count: int = 10) -> create.Rows:
 
 def test_the_table_shows_medians_and_their_ratio(capsys):
     create.table(rows(zl_ms=20, xl_ms=250), "ms")
-    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("create, no devices"))
-    assert line.split()[3:] == ["20.0", "250.0", "12.5", "1.00", "1.00"]
+    lines = capsys.readouterr().out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("create, no devices"))
+    assert lines[at].split()[3:] == ["20.0", "250.0", "12.5", "1.00", "1.00"]
+    assert lines[at + 1].split() == ["of", "it", "toolstackd", "5.5", "6.33"]
+    assert lines[at + 2].split() == ["of", "it", "xenstored", "5.5", "5.5", "6.33", "6.33"]
+
+
+def test_progress_takes_whole_lines_and_shows_every_tenth_domain(capsys):
+    progress = create.Progress(20)
+    for part in (b"create,zl,plain,10,0.0", b"2\ncreate,zl,plain,11,0.03\ncreate in xenstored,zl,plain,", b"10,1\n"):
+        progress.take(part)
+    assert capsys.readouterr().err == "bench: zl create, no devices: domain 10, 20.0\n"
+    assert len(progress.text().splitlines()) == 3
 
 
 @pytest.mark.parametrize("values, expected", [([5] * 20, 1.0), ([1] * 10 + [3] * 10, 3.0), ([4], 1.0)])
