@@ -61,11 +61,29 @@ def test_the_hosts_end_stops_guests_and_destroys_those_that_do_not_listen(dom0, 
     deaf.remove()
 
 
-def test_a_backend_has_a_scope_of_its_own_however_long_the_daemon_has_been_idle(dom0, running):
+def test_the_hosts_end_leaves_guests_their_disks_until_they_have_gone(dom0, zl):
+    """Both are stopped by one command, as systemd does it at the end. Before any other guest runs, again."""
+    guest = Guest(zl, "writes", "pv", vif=["bridge=xenbr0"]).create()
+    until(lambda: "net-" in dom0.must("ls /sys/fs/cgroup/system.slice/zocalo-backends.scope"), "the backend is in the scope")
+    guest.attach()
+    guest.detach()
+    since = dom0.must("date +%s.%N").strip()
+    dom0.must("systemctl stop zocalo-backends.scope zocalo-guests.service && systemctl start zocalo-guests.service")
+    said = dom0.must(f"journalctl -q -o cat --since=@{since} -u zocalo-backends.scope -u zocalo-guests.service")
+    assert said.index("Stopped zocalo-guests") < said.index("zocalo-backends.scope: Deactivated"), said
+    ends = [row["body"]["reason"] for row in zl.json("events", "--no-follow")
+            if row["kind"] == "domain.ended" and row["name"] == "writes"]
+    assert ends == ["poweroff"]
+    guest.remove()
+
+
+def test_a_backend_has_a_group_of_its_own_however_long_the_daemon_has_been_idle(dom0, running):
     """The daemon reached systemd when it started, minutes ago; dbus drops who says nothing for so long."""
-    scope = f"zocalo-net-{running.uuid}.scope"
+    group = f"/zocalo-backends.scope/net-{running.uuid}"
     pid = dom0.must(f"pgrep -f '^zocalo-netback.*--domain={running.domid}( |$)'").strip()
-    until(lambda: dom0.must(f"cat /proc/{pid}/cgroup").strip().endswith(f"/{scope}"), f"{pid} is in {scope}")
+    until(lambda: dom0.must(f"cat /proc/{pid}/cgroup").strip().endswith(group), f"{pid} is in {group}")
+    folder = f"/sys/fs/cgroup/system.slice{group}"
+    until(lambda: dom0.must(f"cat {folder}/pids.max {folder}/memory.max").split() == ["8", "805306368"], "it is bounded")
 
 
 def test_a_stopped_daemon_is_started_by_the_first_who_asks(dom0, zl, running):

@@ -39,7 +39,7 @@ struct Config {
     std::string backend_user{"zocalo-backend"}; // empty: root
     std::string blkback{"/usr/libexec/zocalo/zocalo-blkback"};
     std::string netback{"/usr/libexec/zocalo/zocalo-netback"};
-    bool backend_scopes{true}; // a systemd scope for each process
+    bool backend_scopes{true}; // control groups of their own, in one systemd scope
     bool backend_own_users{true};
 
     // [dumps]

@@ -113,7 +113,7 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     LauncherOptions options;
     options.directory = config.run_folder + "/backends";
     options.programs = {config.blkback, config.netback};
-    options.scopes = config.backend_scopes;
+    options.scope = config.backend_scopes;
     options.own_users = config.backend_own_users;
     options.pid_namespaces = ::geteuid() == 0;
     if (!config.backend_user.empty()) {

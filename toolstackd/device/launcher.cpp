@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/launcher.hpp"
 
+#include "toolstackd/device/spawn.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -12,8 +14,6 @@
 #include <fstream>
 #include <optional>
 #include <poll.h>
-#include <sched.h>
-#include <spawn.h>
 #include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,6 +41,11 @@ std::string journal_prefix(const rpc::Uuid& uuid, DeviceKind kind)
 std::string mark(const rpc::Uuid& uuid, DeviceKind kind)
 {
     return program_name(kind) + "@" + rpc::text(uuid);
+}
+
+std::string group_name(const rpc::Uuid& uuid, DeviceKind kind)
+{
+    return (kind == DeviceKind::disk ? "blk-" : "net-") + rpc::text(uuid);
 }
 
 UniqueFd pidfd_of(pid_t pid)
@@ -113,82 +118,6 @@ Outcome<UniqueFd> above(UniqueFd fd, const std::string& what)
     if (!high)
         return system_error("cannot open " + what, errno);
     return high;
-}
-
-struct SpawnSetup {
-    SpawnSetup()
-    {
-        posix_spawn_file_actions_init(&files);
-        posix_spawnattr_init(&attributes);
-    }
-    ~SpawnSetup()
-    {
-        posix_spawn_file_actions_destroy(&files);
-        posix_spawnattr_destroy(&attributes);
-    }
-    SpawnSetup(const SpawnSetup&) = delete;
-    SpawnSetup& operator=(const SpawnSetup&) = delete;
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-};
-
-// What this thread starts while it exists is the first process of a PID namespace of its own: it
-// sees nobody, and whatever it might leave behind ends with it. Other threads are not concerned.
-class PidNamespace {
-  public:
-    static Outcome<PidNamespace> make(bool wanted)
-    {
-        PidNamespace made;
-        if (!wanted)
-            return made;
-        made.ours_.reset(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
-        if (!made.ours_ || ::unshare(CLONE_NEWPID) != 0)
-            return system_error("cannot make a PID namespace for a backend", errno);
-        return made;
-    }
-    PidNamespace(PidNamespace&&) = default;
-    PidNamespace& operator=(PidNamespace&&) = delete;
-    ~PidNamespace()
-    {
-        if (ours_)
-            ::setns(ours_.get(), CLONE_NEWPID);
-    }
-
-  private:
-    PidNamespace() = default;
-    UniqueFd ours_;
-};
-
-// Its own session, default signals, an empty environment, stdin closed to the world, 3 to 5 as
-// backends/common/process.hpp wants them.
-Outcome<pid_t>
-spawn(const std::string& program, std::vector<std::string> arguments, const std::array<int, 3>& fds)
-{
-    SpawnSetup setup;
-    posix_spawn_file_actions_addopen(&setup.files, 0, "/dev/null", O_RDONLY, 0);
-    for (int i = 0; i < 3; ++i)
-        posix_spawn_file_actions_adddup2(&setup.files, fds[static_cast<std::size_t>(i)], 3 + i);
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&setup.attributes, &none);
-    posix_spawnattr_setsigdefault(&setup.attributes, &all);
-    posix_spawnattr_setflags(
-        &setup.attributes,
-        static_cast<short>(POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
-    );
-    std::vector<char*> argv;
-    for (std::string& argument : arguments)
-        argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    std::array<char*, 1> environment{};
-    pid_t pid{};
-    const int error = posix_spawn(
-        &pid, program.c_str(), &setup.files, &setup.attributes, argv.data(), environment.data()
-    );
-    if (error != 0)
-        return system_error("cannot start " + program, error, "is the package installed whole?");
-    return pid;
 }
 
 sockaddr_un address_of(const std::string& path)
@@ -270,17 +199,14 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         children_.push_back(pid);
         processes_[{uuid, kind}].push_back(pid);
     }
-    give_scope({uuid, kind}, pid);
+    give_group({uuid, kind}, pid);
     return Unit{};
 }
 
-void ProcessLauncher::give_scope(const Mark& owner, pid_t pid)
+void ProcessLauncher::give_group(const Mark& owner, pid_t pid)
 {
-    if (!options_.scopes)
-        return;
-    const auto& [uuid, kind] = owner;
-    const std::string prefix = kind == DeviceKind::disk ? "zocalo-blk-" : "zocalo-net-";
-    scopes_.move(prefix + rpc::text(uuid) + ".scope", pid, mark(uuid, kind));
+    if (options_.scope)
+        scope_.move(group_name(owner.first, owner.second), pid);
 }
 
 // Whether the number still stands for that process. A child's does until we wait for it, even while
@@ -302,9 +228,11 @@ Outcome<std::vector<pid_t>> ProcessLauncher::known(const Mark& owner)
     if (!searched_) {
         for (const DeviceRemains::Process& process : TRY(find())) {
             processes_[{process.uuid, process.kind}].push_back(process.pid);
-            if (in_our_group(process.pid)) // the daemon died before it had moved
-                give_scope({process.uuid, process.kind}, process.pid);
+            if (!BackendScope::holds(group_name(process.uuid, process.kind), process.pid))
+                give_group({process.uuid, process.kind}, process.pid); // the daemon died before
         }
+        if (options_.scope)
+            scope_.remove_empty(); // of those that ended without us
         searched_ = true;
     }
     const auto found = processes_.find(owner);
@@ -383,6 +311,8 @@ void ProcessLauncher::forget(const Mark& owner)
     const std::lock_guard lock(mutex_);
     processes_.erase(owner);
     std::erase_if(children_, [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; });
+    if (options_.scope)
+        scope_.remove(group_name(owner.first, owner.second));
 }
 
 Outcome<std::vector<DeviceRemains::Process>> ProcessLauncher::find()

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "common/posix/unique_fd.hpp"
+#include "toolstackd/device/backend_scope.hpp"
 #include "toolstackd/device/devices.hpp"
-#include "toolstackd/device/scope.hpp"
 
 #include <array>
 #include <chrono>
@@ -50,7 +50,7 @@ struct LauncherOptions {
     bool own_users{true}; // unless it stays root: a number of its own for each process
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
     bool pid_namespaces{false}; // each process the first of a PID namespace of its own; needs root
-    bool scopes{true}; // move each process into a systemd scope of its own, when systemd runs
+    bool scope{true}; // when systemd runs, the processes leave the daemon's scope for one of theirs
 };
 
 // Processes of zocalo-blkback and zocalo-netback: argv[0] is "zocalo-blkback@UUID", the mark by
@@ -80,7 +80,7 @@ class ProcessLauncher final : public BackendLauncher {
     // only: later ones are ours, and a search costs more the more domains there are.
     Outcome<std::vector<pid_t>> known(const Mark& mark);
     bool is_still(const Mark& mark, pid_t pid);
-    void give_scope(const Mark& mark, pid_t pid);
+    void give_group(const Mark& mark, pid_t pid);
     void forget(const Mark& mark); // after its end
 
     LauncherOptions options_;
@@ -88,7 +88,7 @@ class ProcessLauncher final : public BackendLauncher {
     bool searched_{};
     std::map<Mark, std::vector<pid_t>> processes_;
     std::vector<pid_t> children_; // not reaped yet
-    Scopes scopes_;
+    BackendScope scope_;
 };
 
 } // namespace zocalo::toolstack

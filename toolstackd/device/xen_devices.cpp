@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/xen_devices.hpp"
 
+#include "toolstackd/device/alarm.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -10,6 +15,35 @@ namespace asio = boost::asio;
 namespace {
 
 using Kind = StoreChange::Kind;
+
+// Two processes on their way out: each waits for the kernel to let go of its disk or its tap, tens
+// of milliseconds in which the other can do so too.
+struct Ends {
+    explicit Ends(asio::any_io_executor executor) : alarm{std::move(executor)} {}
+    Outcome<Unit> result{Unit{}};
+    std::size_t left{};
+    Alarm alarm;
+};
+
+asio::awaitable<void> end_one(std::shared_ptr<Backend> backend, std::shared_ptr<Ends> ends)
+{
+    auto ended = co_await backend->end();
+    if (!ended)
+        ends->result = ended;
+    --ends->left;
+    ends->alarm.ring();
+}
+
+Answer<Unit> end_all(asio::any_io_executor executor, std::vector<std::shared_ptr<Backend>> backends)
+{
+    const auto ends = std::make_shared<Ends>(executor);
+    ends->left = backends.size();
+    for (auto& backend : backends)
+        asio::co_spawn(executor, end_one(backend, ends), asio::detached);
+    while (ends->left != 0) // each has limits of its own
+        co_await ends->alarm.wait(Alarm::Clock::time_point::max());
+    co_return ends->result;
+}
 
 } // namespace
 
@@ -224,16 +258,15 @@ Answer<Unit> XenDevices::release_all(const rpc::Uuid& uuid_ref, DomId domid)
     }
     for (auto& [key, session] : domain.sessions)
         session->stop();
-    Outcome<Unit> result = Unit{};
+    std::vector<std::shared_ptr<Backend>> backends;
     for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic}) {
         std::shared_ptr<Backend> backend = domain.backends[kind];
         if (!backend)
             backend = std::make_shared<Backend>(executor_, launcher_, pool_, uuid, kind, domid);
         backend->set_handlers({});
-        auto ended = co_await backend->end();
-        if (!ended)
-            result = ended;
+        backends.push_back(std::move(backend));
     }
+    auto result = co_await end_all(executor_, std::move(backends));
     std::vector<std::shared_ptr<Session>> sessions;
     for (auto& [key, session] : domain.sessions)
         sessions.push_back(session);

@@ -116,8 +116,8 @@ def loops() -> list[str]:
     return [f"{file.parent.parent.name} {text_of(file)}" for file in Path("/sys/block").glob("loop*/loop/backing_file")]
 
 
-def scopes() -> list[str]:
-    return [path.name for path in Path("/sys/fs/cgroup").glob("**/zocalo-*.scope")]
+def groups() -> list[str]:
+    return [path.name for path in Path("/sys/fs/cgroup").glob("*/zocalo-backends.scope/*/")]
 
 
 def files() -> list[str]:
@@ -146,7 +146,7 @@ def main():
         "xenstore nodes": named(Store().all(), names),
         "event channels of dom0": channels(names),
         "processes": processes(),
-        "scopes": scopes(),
+        "groups": groups(),
         "descriptors of toolstackd": descriptors(),
         "network links": named(links(), names),
         "loop devices": loops(),

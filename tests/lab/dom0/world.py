@@ -2,7 +2,7 @@
 """Runs in dom0: what there is of our domains, in words that do not depend on domids or on the moment.
 
 Two worlds are equal when a user could not tell them apart: same domains in Xen, same xenstore nodes, same
-processes, descriptors, taps, scopes, files and rows. Each part is a sorted list of lines, so that a
+processes, descriptors, taps, control groups, files and rows. Each part is a sorted list of lines, so that a
 difference reads like a patch.
 """
 import http.client
@@ -171,7 +171,7 @@ def snapshot() -> dict[str, list[str]]:
     world = {
         "domains": _domains(), "xenstore": _xenstore(), "links": _links(), "files": _files(), "rows": _rows(),
         "told": _told(), "processes": list(processes.values()),
-        "scopes": [path.name for path in Path("/sys/fs/cgroup").rglob("zocalo-*.scope")],
+        "groups": [path.name for path in Path("/sys/fs/cgroup").glob("*/zocalo-backends.scope/*/")],
         "cgroups": [_read(Path(f"/proc/{pid}/cgroup")) for pid in processes],
         "loops": [_read(path) for path in Path("/sys/block").glob("loop*/loop/backing_file")],
         "daemon's descriptors": _descriptors(daemon_pid()),

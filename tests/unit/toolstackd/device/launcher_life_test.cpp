@@ -39,7 +39,7 @@ class LauncherLifeTest : public ::testing::Test {
             .programs = {ZOCALO_SLEEPER, ZOCALO_SLEEPER},
             .event_channels = "/dev/null",
             .grants = "/dev/null",
-            .scopes = false};
+            .scope = false};
     }
     // Of our domain only: other tests may run beside this one.
     std::vector<DeviceRemains::Process> processes(ProcessLauncher& launcher) const
