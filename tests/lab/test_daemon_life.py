@@ -62,13 +62,13 @@ def test_the_hosts_end_stops_guests_and_destroys_those_that_do_not_listen(dom0, 
 
 
 def test_the_hosts_end_leaves_guests_their_disks_until_they_have_gone(dom0, zl):
-    """Both are stopped by one command, as systemd does it at the end. Before any other guest runs, again."""
+    """The scope is to stop while guests stop, as at the end of the host; it waits. Before any other guest runs, again."""
     guest = Guest(zl, "writes", "pv", vif=["bridge=xenbr0"]).create()
     until(lambda: "net-" in dom0.must("ls /sys/fs/cgroup/system.slice/zocalo-backends.scope"), "the backend is in the scope")
     guest.attach()
     guest.detach()
     since = dom0.must("date +%s.%N").strip()
-    dom0.must("systemctl stop zocalo-backends.scope zocalo-guests.service && systemctl start zocalo-guests.service")
+    dom0.must("systemctl stop zocalo-guests.service zocalo-backends.scope && systemctl start zocalo-guests.service")
     said = dom0.must(f"journalctl -q -o cat --since=@{since} -u zocalo-backends.scope -u zocalo-guests.service")
     assert said.index("Stopped zocalo-guests") < said.index("zocalo-backends.scope: Deactivated"), said
     ends = [row["body"]["reason"] for row in zl.json("events", "--no-follow")
