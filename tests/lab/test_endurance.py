@@ -128,22 +128,35 @@ class Endured:
         self.dom0.must(f"rm -f {' '.join(self.files)} {WORK}/endures.cfg")
 
 
-def start(endured: Endured, dom0):
+@pytest.fixture
+def endured(zl):
+    made = Endured(zl)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def server(dom0, zl):
     dom0.put(f"{WORK}/echo_server.py", (Path(__file__).parent / "dom0/echo_server.py").read_bytes())
     server = dom0.start(f"exec python3 {WORK}/echo_server.py {HOST} {PORT} {PIECE}")
     server.end_input()
+    yield
+    server.signal(15)
+    dom0.must(f"rm -f {WORK}/echo_server.py")
+
+
+def start(endured: Endured):
     for line in TALKER.format(host=HOST, port=PORT, piece=PIECE).splitlines():
         endured.must(f"echo {shlex.quote(line)} >> /tmp/talker")
-    return server
+    endured.must("{ bash /tmp/talker > /dev/null 2>&1 < /dev/null & }")
+    endured.must("{ { " + FIO.format(seconds=int(MINUTES * 60)) + " > /tmp/fio.said 2>&1 < /dev/null;"
+                 " echo $? > /tmp/fio.status; } & }")
 
 
-def test_data_stays_what_it_is_whatever_happens_to_backends_and_daemon(dom0, zl):
+def test_data_stays_what_it_is_whatever_happens_to_backends_and_daemon(dom0, zl, endured, server):
     chance, done = random.Random(SEED), collections.Counter()
     print(f"seed {SEED}, {MINUTES:g} minutes")
-    endured = Endured(zl)
-    server = start(endured, dom0)
-    endured.must("{ bash /tmp/talker > /dev/null 2>&1 < /dev/null & }")
-    endured.must("{ " + FIO.format(seconds=int(MINUTES * 60)) + " > /tmp/fio.said 2>&1 < /dev/null; echo $? > /tmp/fio.status; } &")
+    start(endured)
     end = time.monotonic() + MINUTES * 60
     while time.monotonic() < end:
         event = chance.choice(Endured.EVENTS)
@@ -163,6 +176,3 @@ def test_data_stays_what_it_is_whatever_happens_to_backends_and_daemon(dom0, zl)
     assert inside.split()[0] == outside.split()[0]
     failed = [row for row in zl.json("events", "--no-follow") if row["kind"] == "device.failed" and row["name"] == "endures"]
     assert not failed
-    server.signal(15)
-    endured.remove()
-    dom0.must(f"rm -f {WORK}/echo_server.py")
