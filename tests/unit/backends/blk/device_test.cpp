@@ -207,6 +207,25 @@ TEST_F(DeviceTest, AHostileRingStopsThisDeviceAndSaysSo)
     EXPECT_TRUE(device->connect(connect_request()));
 }
 
+TEST_F(DeviceTest, WhatEndsInTheSameTurnIsAnsweredWellOrBadly)
+{
+    grants.page(5).fill(std::byte{0x42});
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    unsigned notified = 0;
+    for (const int error : {0, ENOSPC, EIO, 0}) {
+        image->at_once = error;
+        front.want_event();
+        front.push(direct(BLKIF_OP_WRITE, 3, 8, {{5, 0, 7}}));
+        kick();
+        const auto response = front.take<blkif_response>();
+        ASSERT_TRUE(response);
+        EXPECT_EQ(response->status, error == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+        EXPECT_EQ(events.notified(port()), ++notified);
+    }
+    EXPECT_TRUE(told.empty()); // the disk goes on
+}
+
 TEST_F(DeviceTest, EventsOfAStormAreBrakedByTheMask)
 {
     ASSERT_TRUE(device->connect(connect_request()));

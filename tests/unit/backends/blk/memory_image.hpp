@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <optional>
 #include <vector>
 
 namespace zocalo::blk::test {
@@ -25,6 +26,12 @@ class MemoryImage final : public Image {
     std::size_t room() const override { return depth_ - waiting.size(); }
     void submit(const Transfer& transfer) override { waiting.push_back(transfer); }
     void kick() override { ++kicks; }
+    // A medium that is done at once: it answers before the turn is over.
+    void collect() override
+    {
+        if (at_once)
+            finish_all(*at_once);
+    }
     void on_completed(OnCompleted callback) override { callback_ = std::move(callback); }
 
     // Carries out the transfers that were submitted, last first if `reversed`, and reports them at
@@ -57,6 +64,7 @@ class MemoryImage final : public Image {
     std::deque<Transfer> waiting;
     unsigned kicks = 0;
     std::uint32_t granularity = 0;
+    std::optional<int> at_once; // with this error
 
   private:
     void carry_out(const Transfer& t)
