@@ -12,14 +12,17 @@ namespace {
 constexpr std::size_t kSlotBytes = 4096; // a request grants one page
 constexpr std::size_t kBatchFrames = 64;
 constexpr std::size_t kBatchSlots = 256; // the whole ring
-constexpr std::size_t kArenaBytes = 256 * 1024;
+// Each frame begins a page of its own; behind the last that a batch takes there is room for the
+// longest.
+constexpr std::size_t kFrameRoom = kMaxTapFrame + Arena::kPage;
+constexpr std::size_t kArenaPages = kBatchFrames + kFrameRoom / Arena::kPage + 2;
 constexpr std::size_t kMostExtras = 2;
 constexpr std::size_t kLeastRoom = kSlotBytes - backend::kMaxHeadroom;
 constexpr std::size_t kMostSlots = (kMaxTapFrame + kLeastRoom - 1) / kLeastRoom + kMostExtras;
 // Linux's include/xen/interface/io/netif.h; the header of Xen 4.17 does not have it. Its body
 // begins with the number of bytes, 16 bits.
 constexpr std::uint8_t kExtraTypeXdp = 5;
-static_assert(kArenaBytes >= 2 * kMaxTapFrame && kBatchSlots >= kMostSlots);
+static_assert(kArenaPages * Arena::kPage >= 2 * kFrameRoom && kBatchSlots >= kMostSlots);
 
 constexpr char kImpossible[] = "the receive ring's producer index is impossible";
 
@@ -52,7 +55,7 @@ RxQueue::RxQueue(
     const MulticastFilter* multicast
 )
     : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap}, log_{log},
-      multicast_{multicast}, arena_(kArenaBytes)
+      multicast_{multicast}, arena_(kArenaPages * Arena::kPage)
 {
     batch_.reserve(kBatchFrames);
     slots_.reserve(kBatchSlots);
@@ -95,7 +98,7 @@ void RxQueue::start_batch()
     ops_.clear();
     used_ = 0;
     if (held_) {
-        std::memmove(arena_.data(), arena_.data() + held_->at, held_->length);
+        std::memmove(arena_.all().data(), arena_.all().data() + held_->at, held_->length);
         held_->at = 0;
         used_ = held_->length;
     }
@@ -109,7 +112,7 @@ RxQueue::After RxQueue::gather()
     }
     // Counted by frames looked at, so that frames nobody can take do not keep others waiting.
     for (std::size_t looked = 0; looked < kBatchFrames; ++looked) {
-        if (slots_.size() + kMostSlots > kBatchSlots || arena_.size() - used_ < kMaxTapFrame)
+        if (slots_.size() + kMostSlots > kBatchSlots || arena_.size() - used_ < kFrameRoom)
             break;
         Frame frame;
         if (held_) {
@@ -140,7 +143,8 @@ RxQueue::After RxQueue::gather()
 RxQueue::Got RxQueue::read_frame(Frame& frame)
 {
     std::size_t size = 0;
-    const auto room = std::span{arena_}.subspan(used_, kMaxTapFrame);
+    const std::size_t at = Arena::place(used_, sizeof(TapHeader));
+    const auto room = arena_.part(at, kMaxTapFrame);
     switch (tap_.read(room, size)) {
     case Tap::Read::empty:
         return Got::empty;
@@ -164,11 +168,11 @@ RxQueue::Got RxQueue::read_frame(Frame& frame)
         ++stats_.dropped;
         return Got::dropped;
     }
-    frame.at = static_cast<std::uint32_t>(used_ + sizeof(TapHeader));
+    frame.at = static_cast<std::uint32_t>(at + sizeof(TapHeader));
     frame.length = static_cast<std::uint32_t>(length);
     frame.how = *how;
     lay_out(frame);
-    used_ += sizeof(TapHeader) + length;
+    used_ = frame.at + length;
     return Got::frame;
 }
 
@@ -203,7 +207,7 @@ bool RxQueue::fill(Frame& frame)
         );
         if (extra)
             continue;
-        const auto data = std::span{arena_}.subspan(frame.at + sent, length);
+        const auto data = arena_.part(frame.at + sent, length);
         ops_.push_back(xen::GrantCopy::to_guest(
             guest_, GrantRef{request.gref}, frame.headroom, std::as_bytes(data)
         ));
@@ -264,7 +268,7 @@ void RxQueue::discard_waiting()
     std::size_t size = 0;
     // Bounded: a tap that fills as fast as it is emptied gets its next turn later.
     for (unsigned i = 0; i < 1024; ++i) {
-        if (tap_.read(std::span{arena_}.first(kMaxTapFrame), size) != Tap::Read::frame)
+        if (tap_.read(arena_.part(0, kMaxTapFrame), size) != Tap::Read::frame)
             return;
         ++stats_.dropped;
     }

@@ -5,6 +5,7 @@
 // guest that posts no room costs one frame held here; the tap's own queue is bounded by the kernel.
 #pragma once
 
+#include "backends/net/arena.hpp"
 #include "backends/net/multicast.hpp"
 #include "backends/net/ring_log.hpp"
 #include "backends/net/tap.hpp"
@@ -100,7 +101,7 @@ class RxQueue {
     std::vector<Frame> batch_;
     std::vector<Slot> slots_;
     std::vector<xen::GrantCopy> ops_;
-    std::vector<std::uint8_t> arena_;
+    Arena arena_;
     std::size_t used_{};
     std::optional<Frame> held_; // read, but the guest has no room for it yet
     RxStats stats_;

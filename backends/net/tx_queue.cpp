@@ -10,8 +10,26 @@ namespace {
 // A batch is what one system call copies: enough to pay for the call, little enough to be fair.
 constexpr std::size_t kBatchPackets = 64;
 constexpr std::size_t kBatchOps = 256;
-constexpr std::size_t kArenaBytes = 256 * 1024;
-static_assert(kBatchOps >= kMaxFragments && kArenaBytes >= kMaxTapFrame);
+constexpr std::size_t kArenaBytes = 320 * 1024;
+constexpr std::size_t kFrameRoom = kMaxTapFrame + Arena::kPage;
+static_assert(kBatchOps >= kMaxFragments && kArenaBytes >= kFrameRoom);
+
+// Where the packet's header goes. Linux sends what follows its own headers in whole pages: what
+// begins one of the guest's begins one here. A packet without any does not cross a page that it
+// fits into.
+std::size_t place(std::size_t from, const TxPacket& packet)
+{
+    std::size_t before = sizeof(TapHeader);
+    bool first = true;
+    for (const TxFragment& fragment : packet.data()) {
+        if (!first && fragment.offset == 0)
+            return Arena::place(from, before);
+        before += fragment.size;
+        first = false;
+    }
+    const bool crosses = from % Arena::kPage + before > Arena::kPage;
+    return crosses ? Arena::place(from, 0) : from;
+}
 
 } // namespace
 
@@ -100,19 +118,21 @@ TxQueue::After TxQueue::gather()
 bool TxQueue::room_for_one() const
 {
     return batch_.size() < kBatchPackets && kBatchOps - ops_.size() >= kMaxFragments &&
-           arena_.size() - used_ >= kMaxTapFrame;
+           arena_.size() - used_ >= kFrameRoom;
 }
 
 void TxQueue::take(const TxPacket& packet)
 {
+    const bool fetched = packet.drop == TxDrop::none;
+    const std::size_t at = fetched ? place(used_, packet) : used_;
     batch_.push_back(
-        {packet, static_cast<std::uint32_t>(used_), static_cast<std::uint16_t>(ops_.size())}
+        {packet, static_cast<std::uint32_t>(at), static_cast<std::uint16_t>(ops_.size())}
     );
-    if (packet.drop != TxDrop::none)
+    if (!fetched)
         return;
-    used_ += sizeof(TapHeader);
+    used_ = at + sizeof(TapHeader);
     for (const TxFragment& fragment : packet.data()) {
-        const auto room = std::span{arena_}.subspan(used_, fragment.size);
+        const auto room = arena_.part(used_, fragment.size);
         ops_.push_back(xen::GrantCopy::from_guest(
             guest_, GrantRef{fragment.gref}, fragment.offset, std::as_writable_bytes(room)
         ));
@@ -152,8 +172,7 @@ std::int16_t TxQueue::deliver(const Pending& pending, bool fetched)
         ++stats_.bad_grants;
         return NETIF_RSP_ERROR;
     }
-    const auto room =
-        std::span{arena_}.subspan(pending.at, sizeof(TapHeader) + pending.packet.length);
+    const auto room = arena_.part(pending.at, sizeof(TapHeader) + pending.packet.length);
     const auto frame = room.subspan(sizeof(TapHeader));
     auto out = to_tap(frame, pending.packet.checksum_blank, pending.packet.gso);
     if (out && finish_checksums_)

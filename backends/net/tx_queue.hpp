@@ -4,6 +4,7 @@
 // it knows no event loop and no event channel. All memory is allocated at construction.
 #pragma once
 
+#include "backends/net/arena.hpp"
 #include "backends/net/ring_log.hpp"
 #include "backends/net/tap.hpp"
 #include "backends/net/tx_packet.hpp"
@@ -82,7 +83,7 @@ class TxQueue {
     TxAssembler assembler_;
     std::vector<Pending> batch_;
     std::vector<xen::GrantCopy> ops_;
-    std::vector<std::uint8_t> arena_;
+    Arena arena_;
     std::size_t used_{};
     TxStats stats_;
     const char* fault_{""};

@@ -2,6 +2,7 @@
 #include "common/xen-sys/fake/fake_grant_table.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 namespace zocalo::xen {
@@ -35,6 +36,8 @@ std::int16_t FakeGrantTable::run(ioctl_gntdev_grant_copy_segment& op)
     const auto found = pages_.find(foreign.ref);
     if (found == pages_.end())
         return GNTST_bad_gntref;
+    const auto local = reinterpret_cast<std::uintptr_t>(to_guest ? op.source.virt : op.dest.virt);
+    parts += (local % kPageSize + op.len + kPageSize - 1) / kPageSize;
     std::byte* guest = found->second.data() + foreign.offset;
     if (to_guest)
         std::memcpy(guest, op.source.virt, op.len);

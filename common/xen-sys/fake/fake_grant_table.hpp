@@ -34,6 +34,7 @@ class FakeGrantTable final : public GrantTable {
     std::size_t mapped = 0;            // mappings alive
     std::size_t copies = 0;            // ops run
     std::size_t calls = 0;             // batches
+    std::size_t parts = 0; // what the device makes of the ops: none crosses a page of ours
 
     Outcome<Unit> copy(std::span<GrantCopy> ops) override;
 

@@ -104,6 +104,20 @@ TEST_F(RxQueueTest, LongFrameIsSplitIntoPages)
     EXPECT_EQ(whole, frame);
 }
 
+TEST_F(RxQueueTest, PagesOfTheGuestArePagesHere)
+{
+    post(20);
+    for (const std::size_t length : {60u, 9000u, 1500u, 4096u, 8192u, 60u}) {
+        Frame frame = ipv4(17, udp(Frame(length, 0)));
+        frame.resize(std::max<std::size_t>(length, 42));
+        ASSERT_TRUE(pair_.send({}, frame));
+    }
+    serve();
+    EXPECT_EQ(queue_.stats().packets, 6u);
+    EXPECT_EQ(grants_.copies, 1u + 3 + 1 + 1 + 2 + 1);
+    EXPECT_EQ(grants_.parts, grants_.copies);
+}
+
 TEST_F(RxQueueTest, FrameOfExactlyOnePageUsesOneSlot)
 {
     post(4);

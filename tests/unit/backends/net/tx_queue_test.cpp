@@ -98,6 +98,29 @@ TEST_F(TxQueueTest, FrameOfSeveralPagesArrivesWhole)
     EXPECT_EQ(front_.take().size(), 3u);
 }
 
+TEST_F(TxQueueTest, PagesOfTheGuestArePagesHere)
+{
+    // As Linux sends a segment: its own headers, the rest of a page, whole pages, the beginning of
+    // one.
+    Frame frame = ipv4(17, udp(Frame(9000, 0x5a)));
+    const unsigned parts[][2] = {
+        {64, 66}, {1000, 3096}, {0, 4096}, {0, static_cast<unsigned>(frame.size()) - 7258}};
+    const std::span all{frame};
+    std::size_t at = 0;
+    for (unsigned i = 0; i < 4; ++i) {
+        const auto [offset, size] = parts[i];
+        fill(grants_, 100 + i, offset, all.subspan(at, size));
+        const unsigned shown = i == 0 ? static_cast<unsigned>(frame.size()) : size;
+        front_.put(tx_slot(shown, i < 3 ? NETTXF_more_data : 0, offset, i, 100 + i));
+        at += size;
+    }
+    send(ipv4(17, udp(bytes("behind it"))), 0, 200);
+    serve();
+    EXPECT_EQ(body(pair_.receive()), frame);
+    EXPECT_EQ(grants_.copies, 5u);
+    EXPECT_EQ(grants_.parts, grants_.copies);
+}
+
 TEST_F(TxQueueTest, HeaderTellsTheKernelWhereTheChecksumGoes)
 {
     send(ipv4(6, tcp(bytes("data"))), NETTXF_csum_blank | NETTXF_data_validated);
