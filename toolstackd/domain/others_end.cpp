@@ -157,7 +157,9 @@ Answer<Unit> close_others(Context& ctx, const Record& record)
             co_return closed.error();
         if (*closed || ctx.clock.now_ms() >= limit)
             break;
-        co_await ctx.sleep(kPollMs);
+        auto slept = co_await ctx.sleep(kPollMs);
+        if (!slept)
+            co_return slept.error();
     }
     // One that cannot be freed must not keep the domain from ending.
     for (const Loop& loop : *loops) {
