@@ -70,7 +70,8 @@ def test_the_hosts_end_leaves_guests_their_disks_until_they_have_gone(dom0, zl):
     since = dom0.must("date +%s.%N").strip()
     dom0.must("systemctl stop zocalo-guests.service zocalo-backends.scope && systemctl start zocalo-guests.service")
     said = dom0.must(f"journalctl -q -o cat --since=@{since} -u zocalo-backends.scope -u zocalo-guests.service")
-    assert said.index("Stopped zocalo-guests") < said.index("zocalo-backends.scope: Deactivated"), said
+    # It may be gone by itself, with the last guest's backends.
+    assert "Stopping zocalo-backends.scope" not in said[:said.index("Stopped zocalo-guests")], said
     ends = [row["body"]["reason"] for row in zl.json("events", "--no-follow")
             if row["kind"] == "domain.ended" and row["name"] == "writes"]
     assert ends == ["poweroff"]
