@@ -107,11 +107,11 @@ TEST_F(DomctlTest, ThoseWithoutTheRightAndOtherVersionsAreRefused)
 TEST_F(DomctlTest, Dom0CannotBeDestroyedPausedOrOverwrittenThroughTheTools)
 {
     xen_domctl op{};
-    for (const std::uint32_t cmd :
-         {XEN_DOMCTL_destroydomain,
-          XEN_DOMCTL_pausedomain,
-          XEN_DOMCTL_max_vcpus,
-          XEN_DOMCTL_setvcpucontext})
+    for (const std::uint32_t cmd : std::initializer_list<std::uint32_t>{
+             XEN_DOMCTL_destroydomain,
+             XEN_DOMCTL_pausedomain,
+             XEN_DOMCTL_max_vcpus,
+             XEN_DOMCTL_setvcpucontext})
         for (const std::uint16_t self : {std::uint16_t{0}, std::uint16_t{DOMID_SELF}})
             EXPECT_EQ(domctl(op, cmd, self), minus(Errno::perm)) << cmd;
     EXPECT_EQ(domctl(op, XEN_DOMCTL_destroydomain, 77), minus(Errno::srch));

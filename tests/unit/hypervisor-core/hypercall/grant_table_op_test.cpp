@@ -123,8 +123,8 @@ TEST_F(GrantTableOpTest, StatusFramesAreShownToTheirOwnerAndToTheTools)
 
 TEST_F(GrantTableOpTest, WhatIsNotSupportedIsRefused)
 {
-    for (const std::uint32_t number :
-         {GNTTABOP_dump_table, GNTTABOP_transfer, GNTTABOP_cache_flush})
+    for (const std::uint32_t number : std::initializer_list<std::uint32_t>{
+             GNTTABOP_dump_table, GNTTABOP_transfer, GNTTABOP_cache_flush})
         EXPECT_EQ(op(number), minus(Errno::nosys)) << number;
     EXPECT_EQ(op(13), minus(Errno::nosys));
     EXPECT_EQ(op(~0U), minus(Errno::nosys));

@@ -19,7 +19,7 @@ struct DebugRegistersTest : testing::Test {
 
 TEST_F(DebugRegistersTest, TheyHaveTheirFirstValues)
 {
-    for (const std::uint64_t number : {0, 1, 2, 3})
+    for (const std::uint64_t number : {0U, 1U, 2U, 3U})
         EXPECT_EQ(read(number), 0U);
     EXPECT_EQ(read(6), 0xffff0ff0U);
     EXPECT_EQ(read(7), 0x400U);
