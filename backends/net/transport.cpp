@@ -10,8 +10,6 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 // EtherTypes and IP protocol numbers as IANA assigned them.
-constexpr std::uint16_t kIpv4 = 0x0800;
-constexpr std::uint16_t kIpv6 = 0x86dd;
 constexpr std::uint16_t kVlan = 0x8100;
 constexpr std::uint16_t kServiceVlan = 0x88a8;
 constexpr std::uint8_t kTcp = 6;
@@ -40,24 +38,6 @@ std::uint16_t fold(std::uint64_t sum)
     while (sum >> 16)
         sum = (sum & 0xffff) + (sum >> 16);
     return static_cast<std::uint16_t>(sum);
-}
-
-struct Network {
-    std::size_t at{};
-    std::uint16_t type{};
-};
-
-std::optional<Network> find_network(Bytes frame)
-{
-    std::size_t at = 12;
-    for (unsigned tag = 0; tag <= kMaxVlanTags; ++tag, at += 4) {
-        if (frame.size() < at + 2)
-            return std::nullopt;
-        const std::uint16_t type = big16(frame, at);
-        if (type != kVlan && type != kServiceVlan)
-            return Network{at + 2, type};
-    }
-    return std::nullopt;
 }
 
 // What both IP versions lead to: `length` bytes of `protocol` at `start`.
@@ -117,6 +97,19 @@ std::uint16_t pseudo_sum(Bytes addresses, const Segment& segment)
 
 } // namespace
 
+std::optional<NetworkHeader> find_network(Bytes frame, unsigned tags)
+{
+    std::size_t at = 12;
+    for (unsigned tag = 0; tag <= tags; ++tag, at += 4) {
+        if (frame.size() < at + 2)
+            return std::nullopt;
+        const std::uint16_t type = big16(frame, at);
+        if (type != kVlan && type != kServiceVlan)
+            return NetworkHeader{at + 2, type};
+    }
+    return std::nullopt;
+}
+
 std::uint16_t ones_sum(Bytes bytes, std::uint64_t initial)
 {
     std::uint64_t sum = initial;
@@ -135,10 +128,10 @@ std::uint16_t ones_sum(Bytes bytes, std::uint64_t initial)
 
 std::optional<Transport> find_transport(Bytes frame)
 {
-    const auto network = find_network(frame);
-    if (!network || (network->type != kIpv4 && network->type != kIpv6))
+    const auto network = find_network(frame, kMaxVlanTags);
+    if (!network || (network->type != kEtherIpv4 && network->type != kEtherIpv6))
         return std::nullopt;
-    const bool v6 = network->type == kIpv6;
+    const bool v6 = network->type == kEtherIpv6;
     const auto segment =
         v6 ? find_ipv6_segment(frame, network->at) : find_ipv4_segment(frame, network->at);
     if (!segment || (segment->protocol != kTcp && segment->protocol != kUdp))

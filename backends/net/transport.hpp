@@ -12,6 +12,17 @@
 namespace zocalo::net {
 
 constexpr std::size_t kEthernetHeader = 14;
+// EtherTypes as IANA assigned them.
+constexpr std::uint16_t kEtherIpv4 = 0x0800;
+constexpr std::uint16_t kEtherIpv6 = 0x86dd;
+
+struct NetworkHeader {
+    std::size_t at{};     // offset of the header in the frame, perhaps its end
+    std::uint16_t type{}; // EtherType
+};
+
+// What follows the Ethernet header and at most `tags` VLAN tags. Nothing when there are more.
+std::optional<NetworkHeader> find_network(std::span<const std::uint8_t> frame, unsigned tags);
 
 struct Transport {
     std::uint16_t start{};      // offset of the TCP or UDP header in the frame
