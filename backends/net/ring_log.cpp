@@ -37,8 +37,8 @@ struct RingLog::Page {
 
 namespace {
 
-constexpr std::size_t kLogBytes = 1024;
-constexpr std::size_t kBytes = 2 * NetJournal::kQueues * kLogBytes;
+constexpr std::size_t kLogs = 2 * NetJournal::kQueues;
+constexpr std::size_t kBytes = (kLogs + 1) * NetJournal::kLogBytes; // the guest's settings last
 
 } // namespace
 
@@ -129,9 +129,16 @@ NetJournal::~NetJournal()
 RingLog NetJournal::log(std::size_t index) const
 {
     static_assert(sizeof(RingLog::Page) <= kLogBytes);
-    if (base_ == nullptr || index >= 2 * kQueues)
+    if (base_ == nullptr || index >= kLogs)
         return RingLog{};
     return RingLog{*reinterpret_cast<RingLog::Page*>(base_ + index * kLogBytes)};
+}
+
+std::span<std::byte> NetJournal::settings() const
+{
+    if (base_ == nullptr)
+        return {};
+    return {base_ + kLogs * kLogBytes, kLogBytes};
 }
 
 } // namespace zocalo::net

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace zocalo::net {
@@ -54,10 +55,11 @@ class RingLog {
     Page* page_ = nullptr;
 };
 
-// The logs of a card: one per queue and direction.
+// The logs of a card: one per queue and direction, and memory for what its guest set.
 class NetJournal {
   public:
     static constexpr std::size_t kQueues = 16;
+    static constexpr std::size_t kLogBytes = 1024; // of each
 
     // Without a file nothing is kept.
     static Outcome<NetJournal> open(UniqueFd file);
@@ -68,6 +70,8 @@ class NetJournal {
 
     RingLog tx(std::size_t queue) const { return log(2 * queue); }
     RingLog rx(std::size_t queue) const { return log(2 * queue + 1); }
+    // For HashLog: kLogBytes, or none.
+    std::span<std::byte> settings() const;
 
   private:
     explicit NetJournal(std::byte* base) : base_{base} {}
