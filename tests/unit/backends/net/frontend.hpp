@@ -21,6 +21,7 @@ namespace zocalo::net::test {
 inline constexpr DomId kGuest{5};
 inline constexpr std::uint32_t kTxRef = 8;
 inline constexpr std::uint32_t kRxRef = 9;
+inline constexpr std::uint32_t kControlRef = 10;
 
 // One of the two rings; answers come in bulk, as the tests look at them.
 template <class Request, class Response, std::size_t slot_bytes>
@@ -39,6 +40,17 @@ class NetFront : public xen::test::FrontRing {
 };
 using TxFront = NetFront<netif_tx_request, netif_tx_response, sizeof(netif_tx_sring_entry)>;
 using RxFront = NetFront<netif_rx_request, netif_rx_response, sizeof(netif_rx_sring_entry)>;
+using ControlFront =
+    NetFront<xen_netif_ctrl_request, xen_netif_ctrl_response, sizeof(xen_netif_ctrl_sring_entry)>;
+
+// A request of the control ring; ids are the test's choice.
+inline xen_netif_ctrl_request control_request(
+    unsigned type, std::uint32_t first = 0, std::uint32_t second = 0, std::uint32_t third = 0
+)
+{
+    static std::uint16_t next = 100;
+    return {.id = ++next, .type = static_cast<std::uint16_t>(type), .data = {first, second, third}};
+}
 
 // A tap whose other end the test holds: datagrams keep the boundaries of frames.
 struct TapPair {
