@@ -46,13 +46,8 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     )
         : io{io_}, events{events_}, tap{tap_}, frontend{frontend_}, pages{std::move(pages_)},
           tx{rings[0], frontend_.domain, grants, tap_, logs.tx, frontend_.multicast},
-          rx{rings[1],
-             frontend_.domain,
-             frontend_.offloads,
-             grants,
-             tap_,
-             logs.rx,
-             frontend_.multicast},
+          rx_ring{rings[1], logs.rx},
+          rx{rx_ring, frontend_.domain, frontend_.offloads, grants, tap_, frontend_.multicast},
           rates{rates_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
           rx_rate_timer{io_}, broken{std::move(broken_)}
     {
@@ -65,6 +60,7 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     Frontend frontend;
     std::array<xen::GrantMapping, 2> pages; // tx, rx; the queues' rings lie in them
     TxQueue tx;
+    RxRing rx_ring;
     RxQueue rx;
     Rates& rates;
     asio::posix::stream_descriptor readable; // released, not closed: Tap owns it
@@ -108,7 +104,7 @@ Outcome<Unit> QueuePump::State::begin(
         const auto found = log.recover(ring, rings[i].shown());
         return found && half.resume(*found);
     };
-    if (!take(0, logs.tx, tx) || !take(1, logs.rx, rx))
+    if (!take(0, logs.tx, tx) || !take(1, logs.rx, rx_ring))
         return Error{
             Code::failed,
             "what the process before left does not fit the guest's rings",

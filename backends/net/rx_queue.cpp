@@ -46,31 +46,19 @@ netif_extra_info extra_info(std::uint16_t headroom)
 } // namespace
 
 RxQueue::RxQueue(
-    xen::BackRing ring,
+    RxRing& ring,
     DomId guest,
     const GuestOffloads& offloads,
     xen::GrantTable& grants,
     Tap& tap,
-    RingLog log,
     const MulticastFilter* multicast
 )
-    : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap}, log_{log},
+    : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap},
       multicast_{multicast}, arena_(kArenaPages * Arena::kPage)
 {
     batch_.reserve(kBatchFrames);
     slots_.reserve(kBatchSlots);
     ops_.reserve(kBatchSlots);
-}
-
-bool RxQueue::resume(const RingLog::Found& found)
-{
-    if (!ring_.resume(found.taken, found.answered))
-        return false;
-    for (const std::uint16_t id : found.ids)
-        ring_.push(netif_rx_response{.id = id, .offset = 0, .flags = 0, .status = NETIF_RSP_ERROR});
-    static_cast<void>(ring_.publish()); // the caller notifies in any case
-    log_.answered(ring_.rsp_prod());
-    return true;
 }
 
 RxQueue::Round RxQueue::serve()
@@ -82,11 +70,10 @@ RxQueue::Round RxQueue::serve()
     const bool copied = ops_.empty() || grants_.copy(ops_).has_value();
     for (const Frame& frame : batch_)
         answer(frame, copied);
-    if (!batch_.empty()) {
+    if (!batch_.empty())
         round.notify = ring_.publish();
-        log_.answered(ring_.rsp_prod());
-    }
-    if (round.after == After::waiting && ring_.rearm(held_ ? held_->slots : 1))
+    if (round.after == After::waiting &&
+        ring_.await(ring_.number(), held_ ? held_->slots : std::uint16_t{1}))
         round.after = After::more;
     return round;
 }
@@ -192,11 +179,10 @@ bool RxQueue::fill(Frame& frame)
     std::size_t sent = 0;
     for (unsigned i = 0; i < frame.slots; ++i) {
         netif_rx_request request;
-        if (ring_.pop(request) != xen::BackRing::Pop::taken) {
+        if (!ring_.take(request)) {
             fault_ = kImpossible;
             return false;
         }
-        log_.note(ring_.req_cons() - 1, request.id);
         const bool extra = i >= 1 && i <= frame.extras; // between the first slot and the others
         const std::size_t room = kSlotBytes - frame.headroom;
         const std::size_t length = extra ? 0 : std::min(room, frame.length - sent);
@@ -213,7 +199,7 @@ bool RxQueue::fill(Frame& frame)
         ));
         sent += length;
     }
-    log_.taken(ring_.req_cons());
+    ring_.frame_taken();
     batch_.push_back(frame);
     return true;
 }
@@ -226,7 +212,8 @@ void RxQueue::answer(const Frame& frame, bool copied)
     if (!copied) {
         ++stats_.bad_grants;
         for (const Slot& slot : slots) // each for itself: no frame spans them
-            ring_.push(netif_rx_response{.id = slot.id, .offset = 0, .flags = 0, .status = -1});
+            ring_.answer(netif_rx_response{
+                .id = slot.id, .offset = 0, .flags = 0, .status = NETIF_RSP_ERROR});
         return;
     }
     ++stats_.packets;
@@ -238,25 +225,36 @@ void RxQueue::answer_whole(const Frame& frame, std::span<const Slot> slots)
 {
     const std::size_t last = slots.size() == 1u + frame.extras ? 0 : slots.size() - 1;
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        if (slots[i].length == 0) {
-            auto extra =
-                i == 1 && frame.how.gso ? extra_info(*frame.how.gso) : extra_info(frame.headroom);
-            if (i < frame.extras)
-                extra.flags |= XEN_NETIF_EXTRA_FLAG_MORE;
-            ring_.push(extra);
+        if (i == 1)
+            answer_extras(frame);
+        if (slots[i].length == 0)
             continue;
-        }
         unsigned flags = i == 0 ? frame.how.flags : 0u;
         if (i == 0 && frame.extras != 0)
             flags |= NETRXF_extra_info;
         if (i < last)
             flags |= NETRXF_more_data;
-        ring_.push(netif_rx_response{
+        ring_.answer(netif_rx_response{
             .id = slots[i].id,
             .offset = frame.headroom,
             .flags = static_cast<std::uint16_t>(flags),
             .status = static_cast<std::int16_t>(slots[i].length)});
     }
+}
+
+// In the order of their types' numbers, as Linux has them.
+void RxQueue::answer_extras(const Frame& frame)
+{
+    unsigned left = frame.extras;
+    const auto put = [&](netif_extra_info extra) {
+        if (--left != 0)
+            extra.flags = XEN_NETIF_EXTRA_FLAG_MORE;
+        ring_.answer(extra);
+    };
+    if (frame.how.gso)
+        put(extra_info(*frame.how.gso));
+    if (frame.headroom != 0)
+        put(extra_info(frame.headroom));
 }
 
 void RxQueue::discard_waiting()

@@ -7,9 +7,8 @@
 
 #include "backends/net/arena.hpp"
 #include "backends/net/multicast.hpp"
-#include "backends/net/ring_log.hpp"
+#include "backends/net/rx_ring.hpp"
 #include "backends/net/tap.hpp"
-#include "common/xen-proto/back_ring.hpp"
 #include "common/xen-sys/grant_table.hpp"
 
 #include <xen/io/netif.h>
@@ -31,17 +30,15 @@ struct RxStats {
 
 class RxQueue {
   public:
+    // `ring` is the queue's own, `multicast` the card's. Both outlive it.
     RxQueue(
-        xen::BackRing ring,
+        RxRing& ring,
         DomId guest,
         const GuestOffloads& offloads,
         xen::GrantTable& grants,
         Tap& tap,
-        RingLog log = {},
         const MulticastFilter* multicast = nullptr
     );
-    // Before the first serve(): as TxQueue::resume.
-    bool resume(const RingLog::Found& found);
 
     enum class After {
         idle,    // the tap is empty: call again when it is readable
@@ -90,13 +87,13 @@ class RxQueue {
     bool fill(Frame& frame);
     void answer(const Frame& frame, bool copied);
     void answer_whole(const Frame& frame, std::span<const Slot> slots);
+    void answer_extras(const Frame& frame);
 
-    xen::BackRing ring_;
+    RxRing& ring_;
     DomId guest_;
     GuestOffloads offloads_;
     xen::GrantTable& grants_;
     Tap& tap_;
-    RingLog log_;
     const MulticastFilter* multicast_;
     std::vector<Frame> batch_;
     std::vector<Slot> slots_;

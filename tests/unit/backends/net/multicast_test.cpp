@@ -80,14 +80,8 @@ TEST(MulticastFilter, AMessageOnTheRingIsAnsweredAndHolds)
     EXPECT_EQ(tx.stats().dropped, 0u);
 
     RxFront rx_front;
-    RxQueue rx{
-        *xen::BackRing::attach(rx_front.pages(), 8),
-        kGuest,
-        {true, true, true, true, true},
-        grants,
-        tap,
-        {},
-        &filter};
+    RxRing ring{*xen::BackRing::attach(rx_front.pages(), 8)};
+    RxQueue rx{ring, kGuest, {true, true, true, true, true}, grants, tap, &filter};
     for (std::uint32_t i = 0; i < 4; ++i) {
         grants.page(200 + i);
         rx_front.put({static_cast<std::uint16_t>(i), 0, 200 + i});

@@ -28,12 +28,13 @@ const TapHeader kSegments = [] {
 
 class RxQueueTest : public ::testing::Test {
   protected:
-    RxQueueTest() : grants_{kGuest}, tap_{std::move(pair_.back)}, queue_{make(kAble)} {}
-
-    RxQueue make(const GuestOffloads& offloads)
+    RxQueueTest()
+        : ring_{*xen::BackRing::attach(front_.pages(), 8)}, grants_{kGuest},
+          tap_{std::move(pair_.back)}, queue_{make(kAble)}
     {
-        return {*xen::BackRing::attach(front_.pages(), 8), kGuest, offloads, grants_, tap_};
     }
+
+    RxQueue make(const GuestOffloads& offloads) { return {ring_, kGuest, offloads, grants_, tap_}; }
     // Receive buffers, one page each; ids count from 0 with the references.
     void post(unsigned buffers)
     {
@@ -64,6 +65,7 @@ class RxQueueTest : public ::testing::Test {
     }
 
     RxFront front_;
+    RxRing ring_;
     xen::FakeGrantTable grants_;
     TapPair pair_;
     Tap tap_;
@@ -358,7 +360,7 @@ TEST_F(RxQueueTest, LostTapIsReported)
 {
     post(1);
     Tap gone{UniqueFd{}};
-    RxQueue queue{*xen::BackRing::attach(front_.pages(), 8), kGuest, kAble, grants_, gone};
+    RxQueue queue{ring_, kGuest, kAble, grants_, gone};
     EXPECT_EQ(queue.serve().after, RxQueue::After::tap_lost);
 }
 
