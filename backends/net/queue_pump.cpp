@@ -41,14 +41,20 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
         std::array<xen::GrantMapping, 2> pages_,
         std::array<xen::BackRing, 2> rings,
         const Logs& logs,
-        Rates& rates_,
+        Card& card_,
         Broken broken_
     )
         : io{io_}, events{events_}, tap{tap_}, frontend{frontend_}, pages{std::move(pages_)},
           tx{rings[0], frontend_.domain, grants, tap_, logs.tx, frontend_.multicast},
-          rx_ring{rings[1], logs.rx},
-          rx{rx_ring, frontend_.domain, frontend_.offloads, grants, tap_, frontend_.multicast},
-          rates{rates_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
+          rx_ring{rings[1], logs.rx, static_cast<std::uint8_t>(card_.queues.size())},
+          rx{rx_ring,
+             frontend_.domain,
+             frontend_.offloads,
+             grants,
+             tap_,
+             frontend_.multicast,
+             card_.steering},
+          card{card_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
           rx_rate_timer{io_}, broken{std::move(broken_)}
     {
         tx.finish_checksums(frontend.finish_checksums);
@@ -62,7 +68,7 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     TxQueue tx;
     RxRing rx_ring;
     RxQueue rx;
-    Rates& rates;
+    Card& card;
     asio::posix::stream_descriptor readable; // released, not closed: Tap owns it
     asio::steady_timer timer;
     asio::steady_timer tx_rate_timer, rx_rate_timer;
@@ -77,9 +83,13 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     Outcome<Unit>
     begin(const std::array<xen::BackRing, 2>& rings, const backend::Queue& queue, Logs logs);
     Outcome<Unit> bind(const std::vector<EventPort>& remote);
+    void join();
+    void leave();
     void stop();
     void fail(const std::string& reason);
     void on_event(std::size_t port);
+    void room_posted();
+    void notify_others(std::uint32_t queues);
     void serve_tx();
     void serve_rx();
     bool held_back(backend::RateLimit& rate, asio::steady_timer& wait, void (State::*then)());
@@ -119,6 +129,21 @@ Outcome<Unit> QueuePump::State::bind(const std::vector<EventPort>& remote)
     return Unit{};
 }
 
+// From now on the other queues can put frames on its ring.
+void QueuePump::State::join()
+{
+    card.queues.push_back(this);
+    if (card.steering != nullptr)
+        card.steering->add(rx_ring);
+}
+
+void QueuePump::State::leave()
+{
+    std::erase(card.queues, this);
+    if (card.steering != nullptr)
+        card.steering->remove(rx_ring);
+}
+
 void QueuePump::State::stop()
 {
     if (!running)
@@ -147,8 +172,23 @@ void QueuePump::State::on_event(std::size_t port)
     const bool split = ports.size() == 2;
     if (!split || port == 0)
         serve_tx();
-    if (running && rx_waits && (!split || port == 1))
-        serve_rx();
+    if (running && (!split || port == 1))
+        room_posted();
+}
+
+// Its own ring is not only its own: whoever waits for room there goes on.
+void QueuePump::State::room_posted()
+{
+    for (State* queue : card.queues)
+        if (queue->running && queue->rx_waits && rx_ring.awaited_by(queue->rx_ring.number()))
+            queue->serve_rx();
+}
+
+void QueuePump::State::notify_others(std::uint32_t queues)
+{
+    for (const State* queue : card.queues)
+        if (queue->running && (queues >> queue->rx_ring.number() & 1u) != 0)
+            events.notify(queue->ports.back());
 }
 
 // True when the card's rate is used up; `then` is called once it allows more.
@@ -169,11 +209,11 @@ bool QueuePump::State::held_back(
 void QueuePump::State::serve_tx()
 {
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
-        if (rates.tx.limited() && held_back(rates.tx, tx_rate_timer, &State::serve_tx))
+        if (card.tx.limited() && held_back(card.tx, tx_rate_timer, &State::serve_tx))
             return;
         const TxStats before = tx.stats();
         const TxQueue::Round round = tx.serve();
-        rates.tx.take(tx.stats().bytes - before.bytes, tx.stats().packets - before.packets);
+        card.tx.take(tx.stats().bytes - before.bytes, tx.stats().packets - before.packets);
         if (round.notify)
             events.notify(ports.front());
         if (round.after == TxQueue::After::broken)
@@ -193,13 +233,15 @@ void QueuePump::State::serve_tx()
 void QueuePump::State::serve_rx()
 {
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
-        if (rates.rx.limited() && held_back(rates.rx, rx_rate_timer, &State::serve_rx))
+        if (card.rx.limited() && held_back(card.rx, rx_rate_timer, &State::serve_rx))
             return;
         const RxStats before = rx.stats();
         const RxQueue::Round round = rx.serve();
-        rates.rx.take(rx.stats().bytes - before.bytes, rx.stats().packets - before.packets);
+        card.rx.take(rx.stats().bytes - before.bytes, rx.stats().packets - before.packets);
         if (round.notify)
             events.notify(ports.back());
+        if (round.others != 0)
+            notify_others(round.others);
         switch (round.after) {
         case RxQueue::After::idle:
             rx_moves();
@@ -278,7 +320,7 @@ Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
     const Frontend& frontend,
     const backend::Queue& queue,
     const Logs& logs,
-    Rates& rates,
+    Card& card,
     Broken broken
 )
 {
@@ -292,24 +334,30 @@ Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
         TRY(attach(pages[0], sizeof(netif_tx_sring_entry))),
         TRY(attach(pages[1], sizeof(netif_rx_sring_entry)))};
     auto state = std::make_shared<State>(
-        io, events, grants, tap, frontend, std::move(pages), rings, logs, rates, std::move(broken)
+        io, events, grants, tap, frontend, std::move(pages), rings, logs, card, std::move(broken)
     );
     std::unique_ptr<QueuePump> pump{new QueuePump{state}};
+    state->join();
     TRY(state->begin(rings, queue, logs));
     TRY(state->bind(queue.ports));
     if (logs.resume) // the process before may have died between its last answer and the event
         for (const EventPort port : state->ports)
             events.notify(port);
-    // What the guest queued before it knew us, and what already waits in the tap.
-    state->serve_tx();
-    if (state->running)
-        state->serve_rx();
     return pump;
+}
+
+// What the guest queued before it knew us, and what already waits in the tap.
+void QueuePump::start()
+{
+    state_->serve_tx();
+    if (state_->running)
+        state_->serve_rx();
 }
 
 QueuePump::~QueuePump()
 {
     state_->stop();
+    state_->leave();
     state_->broken = nullptr;
     state_->pages = {}; // handlers still queued hold the state, but must not hold the guest's pages
 }
@@ -317,6 +365,12 @@ QueuePump::~QueuePump()
 void QueuePump::set_headroom(std::uint16_t bytes)
 {
     state_->rx.set_headroom(bytes);
+}
+
+void QueuePump::steer_again()
+{
+    if (state_->running && state_->rx_waits)
+        state_->serve_rx();
 }
 
 const TxStats& QueuePump::tx_stats() const

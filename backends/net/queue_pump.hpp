@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace zocalo::net {
 
@@ -28,9 +29,12 @@ class QueuePump {
         bool finish_checksums{};      // of what it sends: nothing unfinished goes on to the host
         MulticastFilter* multicast{}; // of the whole card; outlives the pump
     };
-    // Of the whole card, either way; it outlives the pump.
-    struct Rates {
-        backend::RateLimit tx, rx;
+    struct State;
+    // What the queues of a card share; it outlives them.
+    struct Card {
+        backend::RateLimit tx, rx;  // of the whole card, either way
+        Steering* steering{};       // none without a control ring
+        std::vector<State*> queues; // by number
     };
     // What outlives this process, and whether to go on where the one before stopped.
     struct Logs {
@@ -42,7 +46,8 @@ class QueuePump {
     using Broken = std::function<void(const std::string& reason)>;
 
     // Maps both rings and binds the event channels of `queue` (refs {tx, rx}, ports {both} or
-    // {tx, rx}). On an error nothing of it remains.
+    // {tx, rx}), the next of `card`. On an error nothing of it remains. Nothing is served before
+    // start(), which comes when all queues of the card are there.
     static Outcome<std::unique_ptr<QueuePump>> connect(
         boost::asio::io_context& io,
         backend::EventPump& events,
@@ -51,20 +56,22 @@ class QueuePump {
         const Frontend& frontend,
         const backend::Queue& queue,
         const Logs& logs,
-        Rates& rates,
+        Card& card,
         Broken broken
     );
+    void start();
     ~QueuePump();
     QueuePump(const QueuePump&) = delete;
     QueuePump& operator=(const QueuePump&) = delete;
 
     void set_headroom(std::uint16_t bytes);
+    // The steering may have changed: a frame that waits may go elsewhere.
+    void steer_again();
     const TxStats& tx_stats() const;
     const RxStats& rx_stats() const;
     bool stalled() const;
 
   private:
-    struct State;
     explicit QueuePump(std::shared_ptr<State> state) : state_{std::move(state)} {}
     std::shared_ptr<State> state_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace zocalo::net {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::size_t kBatchSlots = 256; // the whole ring
 // longest.
 constexpr std::size_t kFrameRoom = kMaxTapFrame + Arena::kPage;
 constexpr std::size_t kArenaPages = kBatchFrames + kFrameRoom / Arena::kPage + 2;
-constexpr std::size_t kMostExtras = 2;
+constexpr std::size_t kMostExtras = 3; // segmentation, hash, headroom
 constexpr std::size_t kLeastRoom = kSlotBytes - backend::kMaxHeadroom;
 constexpr std::size_t kMostSlots = (kMaxTapFrame + kLeastRoom - 1) / kLeastRoom + kMostExtras;
 // Linux's include/xen/interface/io/netif.h; the header of Xen 4.17 does not have it. Its body
@@ -32,6 +33,17 @@ netif_extra_info extra_info(const Gso& gso)
     extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
     extra.u.gso.size = gso.size;
     extra.u.gso.type = gso.v6 ? XEN_NETIF_GSO_TYPE_TCPV6 : XEN_NETIF_GSO_TYPE_TCPV4;
+    return extra;
+}
+
+netif_extra_info extra_info(const FlowHash& hash)
+{
+    netif_extra_info extra{};
+    extra.type = XEN_NETIF_EXTRA_TYPE_HASH;
+    extra.u.hash.type = hash.type;
+    extra.u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+    for (unsigned i = 0; i < sizeof extra.u.hash.value; ++i)
+        extra.u.hash.value[i] = static_cast<std::uint8_t>(hash.value >> (8 * i));
     return extra;
 }
 
@@ -51,10 +63,11 @@ RxQueue::RxQueue(
     const GuestOffloads& offloads,
     xen::GrantTable& grants,
     Tap& tap,
-    const MulticastFilter* multicast
+    const MulticastFilter* multicast,
+    const Steering* steering
 )
-    : ring_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap},
-      multicast_{multicast}, arena_(kArenaPages * Arena::kPage)
+    : home_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap},
+      multicast_{multicast}, steering_{steering}, arena_(kArenaPages * Arena::kPage)
 {
     batch_.reserve(kBatchFrames);
     slots_.reserve(kBatchSlots);
@@ -63,6 +76,8 @@ RxQueue::RxQueue(
 
 RxQueue::Round RxQueue::serve()
 {
+    if (waits_ != nullptr)
+        std::exchange(waits_, nullptr)->forget(home_.number());
     start_batch();
     Round round{.after = gather()};
     if (round.after == After::broken)
@@ -71,11 +86,27 @@ RxQueue::Round RxQueue::serve()
     for (const Frame& frame : batch_)
         answer(frame, copied);
     if (!batch_.empty())
-        round.notify = ring_.publish();
-    if (round.after == After::waiting &&
-        ring_.await(ring_.number(), held_ ? held_->slots : std::uint16_t{1}))
-        round.after = After::more;
+        publish(round);
+    if (round.after == After::waiting)
+        wait(round);
     return round;
+}
+
+void RxQueue::publish(Round& round)
+{
+    round.notify = home_.publish();
+    if (steering_ == nullptr)
+        return;
+    for (RxRing* ring : steering_->rings())
+        if (ring != &home_ && ring->publish())
+            round.others |= 1u << ring->number();
+}
+
+void RxQueue::wait(Round& round)
+{
+    waits_ = held_ ? held_->ring : &home_;
+    if (waits_->await(home_.number(), held_ ? held_->slots : std::uint16_t{1}))
+        round.after = After::more;
 }
 
 void RxQueue::start_batch()
@@ -93,7 +124,7 @@ void RxQueue::start_batch()
 
 RxQueue::After RxQueue::gather()
 {
-    if (!ring_.sane()) {
+    if (!home_.sane()) {
         fault_ = kImpossible;
         return After::broken;
     }
@@ -104,8 +135,8 @@ RxQueue::After RxQueue::gather()
         Frame frame;
         if (held_) {
             frame = *held_;
-            lay_out(frame); // the headroom may be another by now
-        } else if (ring_.pending() == 0) {
+            place(frame); // the headroom may be another by now, or the hash
+        } else if (!steers() && home_.pending() == 0) {
             return After::waiting;
         } else {
             const Got got = read_frame(frame);
@@ -116,9 +147,12 @@ RxQueue::After RxQueue::gather()
             if (got == Got::dropped)
                 continue;
         }
-        if (ring_.pending() < frame.slots) {
+        if (frame.ring->pending() < frame.slots) {
             held_ = frame;
-            return After::waiting;
+            if (frame.ring->sane())
+                return After::waiting;
+            fault_ = kImpossible;
+            return After::broken;
         }
         held_.reset();
         if (!fill(frame))
@@ -158,16 +192,24 @@ RxQueue::Got RxQueue::read_frame(Frame& frame)
     frame.at = static_cast<std::uint32_t>(at + sizeof(TapHeader));
     frame.length = static_cast<std::uint32_t>(length);
     frame.how = *how;
-    lay_out(frame);
+    place(frame);
     used_ = frame.at + length;
     return Got::frame;
 }
 
-void RxQueue::lay_out(Frame& frame) const
+// On which ring it goes, and in how many slots.
+void RxQueue::place(Frame& frame) const
 {
+    frame.ring = &home_;
+    frame.hash.reset();
+    if (steers())
+        frame.hash = steering_->settings.hash(arena_.part(frame.at, frame.length));
+    if (frame.hash)
+        frame.ring = &steering_->ring_of(*frame.hash, home_);
     frame.headroom = offloads_.headroom;
-    frame.extras =
-        static_cast<std::uint16_t>((frame.how.gso ? 1 : 0) + (frame.headroom != 0 ? 1 : 0));
+    frame.extras = static_cast<std::uint16_t>(
+        (frame.how.gso ? 1 : 0) + (frame.hash ? 1 : 0) + (frame.headroom != 0 ? 1 : 0)
+    );
     const std::size_t room = kSlotBytes - frame.headroom;
     frame.slots = static_cast<std::uint16_t>((frame.length + room - 1) / room + frame.extras);
 }
@@ -179,7 +221,7 @@ bool RxQueue::fill(Frame& frame)
     std::size_t sent = 0;
     for (unsigned i = 0; i < frame.slots; ++i) {
         netif_rx_request request;
-        if (!ring_.take(request)) {
+        if (!frame.ring->take(request)) {
             fault_ = kImpossible;
             return false;
         }
@@ -199,7 +241,7 @@ bool RxQueue::fill(Frame& frame)
         ));
         sent += length;
     }
-    ring_.frame_taken();
+    frame.ring->frame_taken();
     batch_.push_back(frame);
     return true;
 }
@@ -212,7 +254,7 @@ void RxQueue::answer(const Frame& frame, bool copied)
     if (!copied) {
         ++stats_.bad_grants;
         for (const Slot& slot : slots) // each for itself: no frame spans them
-            ring_.answer(netif_rx_response{
+            frame.ring->answer(netif_rx_response{
                 .id = slot.id, .offset = 0, .flags = 0, .status = NETIF_RSP_ERROR});
         return;
     }
@@ -234,7 +276,7 @@ void RxQueue::answer_whole(const Frame& frame, std::span<const Slot> slots)
             flags |= NETRXF_extra_info;
         if (i < last)
             flags |= NETRXF_more_data;
-        ring_.answer(netif_rx_response{
+        frame.ring->answer(netif_rx_response{
             .id = slots[i].id,
             .offset = frame.headroom,
             .flags = static_cast<std::uint16_t>(flags),
@@ -249,10 +291,12 @@ void RxQueue::answer_extras(const Frame& frame)
     const auto put = [&](netif_extra_info extra) {
         if (--left != 0)
             extra.flags = XEN_NETIF_EXTRA_FLAG_MORE;
-        ring_.answer(extra);
+        frame.ring->answer(extra);
     };
     if (frame.how.gso)
         put(extra_info(*frame.how.gso));
+    if (frame.hash)
+        put(extra_info(*frame.hash));
     if (frame.headroom != 0)
         put(extra_info(frame.headroom));
 }

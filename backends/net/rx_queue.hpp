@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // RxQueue: the host-to-guest half of one netif queue. It reads frames from the tap into private
 // memory as long as the guest has posted room for them, copies a batch out by grants and answers in
-// the slots the requests came in. Driven by Vif; it knows no event loop and no event channel. A
-// guest that posts no room costs one frame held here; the tap's own queue is bounded by the kernel.
+// the slots the requests came in: of its own ring, or of the one that the guest's hash settings
+// name. Driven by Vif; it knows no event loop and no event channel. A guest that posts no room
+// costs one frame held here; the tap's own queue is bounded by the kernel.
 #pragma once
 
 #include "backends/net/arena.hpp"
 #include "backends/net/multicast.hpp"
 #include "backends/net/rx_ring.hpp"
+#include "backends/net/steering.hpp"
 #include "backends/net/tap.hpp"
 #include "common/xen-sys/grant_table.hpp"
 
@@ -30,28 +32,31 @@ struct RxStats {
 
 class RxQueue {
   public:
-    // `ring` is the queue's own, `multicast` the card's. Both outlive it.
+    // `ring` is the queue's own; `multicast` and `steering` are the card's. All outlive it.
     RxQueue(
         RxRing& ring,
         DomId guest,
         const GuestOffloads& offloads,
         xen::GrantTable& grants,
         Tap& tap,
-        const MulticastFilter* multicast = nullptr
+        const MulticastFilter* multicast = nullptr,
+        const Steering* steering = nullptr
     );
 
     enum class After {
         idle,    // the tap is empty: call again when it is readable
         more,    // the batch was full: call again, after others had their turn
-        waiting, // no room in the guest; it will send an event. Do not watch the tap meanwhile
+        waiting, // no room in the guest; it will send an event of the ring that awaited_by()
+                 // this queue's number. Do not watch the tap meanwhile
         broken,  // the guest broke the protocol: never call again; fault() says how
         tap_lost,
     };
     struct Round {
         After after{After::idle};
-        bool notify{}; // the guest asked for an event
+        bool notify{};          // the guest asked for an event
+        std::uint32_t others{}; // and for those of other rings: bits, by number
     };
-    // One batch. Everything taken from the ring is answered before it returns.
+    // One batch. Everything taken from a ring is answered before it returns.
     Round serve();
 
     // Bytes left free before the data of each page, from the next frame on: below a page.
@@ -71,7 +76,9 @@ class RxQueue {
         std::uint16_t slots{};
         std::uint16_t extras{}; // of the slots: extra-info, behind the first
         std::uint16_t headroom{};
+        RxRing* ring{};
         GuestFrame how;
+        std::optional<FlowHash> hash;
     };
     struct Slot {
         std::uint16_t id{};
@@ -83,24 +90,29 @@ class RxQueue {
     After gather();
     enum class Got { frame, dropped, empty, lost };
     Got read_frame(Frame& frame);
-    void lay_out(Frame& frame) const;
+    void place(Frame& frame) const;
+    void publish(Round& round);
+    void wait(Round& round);
     bool fill(Frame& frame);
     void answer(const Frame& frame, bool copied);
     void answer_whole(const Frame& frame, std::span<const Slot> slots);
     void answer_extras(const Frame& frame);
+    bool steers() const { return steering_ != nullptr && steering_->settings.hashes(); }
 
-    RxRing& ring_;
+    RxRing& home_;
     DomId guest_;
     GuestOffloads offloads_;
     xen::GrantTable& grants_;
     Tap& tap_;
     const MulticastFilter* multicast_;
+    const Steering* steering_;
     std::vector<Frame> batch_;
     std::vector<Slot> slots_;
     std::vector<xen::GrantCopy> ops_;
     Arena arena_;
     std::size_t used_{};
     std::optional<Frame> held_; // read, but the guest has no room for it yet
+    RxRing* waits_{};           // for room there
     RxStats stats_;
     const char* fault_{""};
 };

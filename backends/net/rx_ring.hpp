@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// RxRing: the receive ring of one queue. It takes requests, holds the order of responses, and knows
-// which queues wait for room: its own, or others of the card. It knows no frame.
+// RxRing: the receive ring of one queue, as the shared memory of a card's queues: each puts frames
+// on its own ring, or, when the guest steers by hashes, on those of the others. It takes requests,
+// holds the order of responses, and knows which queues wait for room. It knows no frame.
 #pragma once
 
 #include "backends/net/ring_log.hpp"

@@ -141,7 +141,7 @@ backend::Stats Vif::stats() const
 void Vif::set_rate(const backend::SetLimits& limits)
 {
     const auto now = backend::TokenBucket::Clock::now();
-    for (backend::RateLimit* rate : {&rates_.tx, &rates_.rx}) // copies would share one bucket
+    for (backend::RateLimit* rate : {&card_.tx, &card_.rx}) // copies would share one bucket
         *rate = backend::RateLimit{
             {limits.bytes_per_second, limits.bytes_burst, now},
             {limits.operations_per_second, limits.operations_burst, now}};
@@ -202,9 +202,12 @@ Outcome<Unit> Vif::start(const backend::Connect& request)
             frontend,
             request.queues[i],
             {journal_.tx(i), journal_.rx(i), request.resume},
-            rates_,
+            card_,
             [this](const std::string& reason) { stop_for(reason); }
         )));
+    // Each queue puts frames on the rings of all: they come first.
+    for (const auto& queue : queues_)
+        queue->start();
     return taps_.front().set_carrier(true);
 }
 

@@ -65,8 +65,8 @@ class Vif {
     xen::GrantTable& grants_;
     backend::AddNic config_;
     NetJournal journal_;
-    QueuePump::Rates rates_;
     MulticastFilter multicast_;
+    QueuePump::Card card_;
     GuestOffloads offloads_; // of the connection
     Stopped stopped_;
     std::deque<Tap> taps_; // the queues hold references
