@@ -95,6 +95,14 @@ template <class A> void fields(A& a, Connect& m)
     a.number(m.headroom);
     a.check(m.headroom <= kMaxHeadroom, "the headroom is out of range");
     a.list(m.queues, kMaxQueues, [&a](Queue& q) { fields(a, q); });
+    bool control = m.control.has_value();
+    flag(a, control);
+    if (!control)
+        return;
+    ControlRing ring = m.control.value_or(ControlRing{});
+    a.number(ring.ref.value);
+    a.number(ring.port.value);
+    m.control = ring;
 }
 
 template <class A> void fields(A& a, Disconnect& m)

@@ -113,6 +113,18 @@ Outcome<Queue> net_queue(const FrontendLookup& lookup, const std::string& prefix
     return queue;
 }
 
+// Both keys or neither: half a ring is a mistake of the driver.
+Outcome<std::optional<ControlRing>> control_ring(const FrontendLookup& lookup)
+{
+    const auto ref = TRY(number(lookup, "ctrl-ring-ref", kAnyRef));
+    const auto port = TRY(number(lookup, "event-channel-ctrl", kMaxPort));
+    if (!ref && !port)
+        return std::optional<ControlRing>{};
+    if (!ref || !port)
+        return bad_key(ref ? "event-channel-ctrl" : "ctrl-ring-ref", "is missing");
+    return std::optional{ControlRing{{*ref}, {*port}}};
+}
+
 // XEN_IO_PROTO_ABI_* (xen/io/protocols.h). A frontend that says nothing has the layout of our own
 // machine.
 Outcome<RingAbi> ring_abi(const FrontendLookup& lookup)
@@ -164,6 +176,7 @@ Outcome<Connect> read_net_frontend(DeviceId device, DomId frontend, const Fronte
     const std::uint32_t queues = TRY(queue_count(lookup));
     for (std::uint32_t i = 0; i < (queues == 0 ? 1 : queues); ++i)
         connect.queues.push_back(TRY(net_queue(lookup, queue_prefix(queues, i))));
+    connect.control = TRY(control_ring(lookup));
     return connect;
 }
 

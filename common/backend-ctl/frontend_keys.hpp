@@ -23,7 +23,7 @@ using FrontendLookup = std::function<std::optional<std::string>(std::string_view
 Outcome<Connect> read_blk_frontend(DeviceId device, DomId frontend, const FrontendLookup& lookup);
 
 // netif: tx-ring-ref, rx-ring-ref, event-channel or event-channel-tx and -rx, features,
-// multi-queue-num-queues and queue-N/… (xen/io/netif.h).
+// multi-queue-num-queues and queue-N/…, ctrl-ring-ref with event-channel-ctrl (xen/io/netif.h).
 Outcome<Connect> read_net_frontend(DeviceId device, DomId frontend, const FrontendLookup& lookup);
 
 // netif: xdp-headroom, the one key that a connected frontend changes; 0 when it is absent.

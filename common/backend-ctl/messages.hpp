@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,7 +20,7 @@
 namespace zocalo::backend {
 
 // Raised whenever a message changes its meaning or layout; both sides refuse another version.
-inline constexpr std::uint32_t kProtocolVersion = 4;
+inline constexpr std::uint32_t kProtocolVersion = 5;
 
 inline constexpr std::size_t kMaxMessageBytes = 65536;
 inline constexpr std::size_t kMaxFds = 16;
@@ -89,6 +90,13 @@ struct Queue {
     friend bool operator==(const Queue&, const Queue&) = default;
 };
 
+// A card's control ring: ctrl-ring-ref and event-channel-ctrl.
+struct ControlRing {
+    GrantRef ref{};
+    EventPort port{};
+    friend bool operator==(const ControlRing&, const ControlRing&) = default;
+};
+
 // What the frontend can do, as bits; each is one `feature-*` or `request-*` key of its directory.
 enum class Feature : std::uint32_t {
     persistent = 1u << 0,         // blk: feature-persistent
@@ -112,6 +120,7 @@ struct Connect {
     bool resume{};
     std::uint16_t headroom{}; // net: xdp-headroom, as SetHeadroom
     std::vector<Queue> queues;
+    std::optional<ControlRing> control{}; // net
     bool has(Feature f) const { return (features & static_cast<std::uint32_t>(f)) != 0; }
     friend bool operator==(const Connect&, const Connect&) = default;
 };

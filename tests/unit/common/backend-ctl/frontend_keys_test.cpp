@@ -145,5 +145,50 @@ TEST(NetFrontendKeys, HeadroomIsBoundedByHalfAPage)
     }
 }
 
+TEST(NetFrontendKeys, AControlRingHasBothItsKeysOrNeither)
+{
+    Keys keys{{"tx-ring-ref", "1"}, {"rx-ring-ref", "2"}, {"event-channel", "9"}};
+    auto connect = net(keys);
+    ASSERT_TRUE(connect) << connect.error().what;
+    EXPECT_FALSE(connect->control);
+    keys["ctrl-ring-ref"] = "770";
+    auto half = net(keys);
+    ASSERT_FALSE(half);
+    EXPECT_NE(half.error().what.find("`event-channel-ctrl` is missing"), std::string::npos);
+    keys["event-channel-ctrl"] = "12";
+    connect = net(keys);
+    ASSERT_TRUE(connect) << connect.error().what;
+    EXPECT_EQ(connect->control, (ControlRing{GrantRef{770}, EventPort{12}}));
+    for (const char* nonsense : {"", "-1", "12 ", "0xc", "131072"}) {
+        keys["event-channel-ctrl"] = nonsense;
+        EXPECT_FALSE(net(keys)) << nonsense;
+    }
+    keys.erase("event-channel-ctrl");
+    keys["ctrl-ring-ref"] = "4294967296";
+    EXPECT_FALSE(net(keys));
+    keys.erase("ctrl-ring-ref");
+    keys["event-channel-ctrl"] = "12";
+    half = net(keys);
+    ASSERT_FALSE(half);
+    EXPECT_NE(half.error().what.find("`ctrl-ring-ref` is missing"), std::string::npos);
+}
+
+TEST(NetFrontendKeys, AControlRingIsTheCardsWhateverItsQueues)
+{
+    auto connect = net(
+        {{"multi-queue-num-queues", "2"},
+         {"queue-0/tx-ring-ref", "1"},
+         {"queue-0/rx-ring-ref", "2"},
+         {"queue-0/event-channel", "9"},
+         {"queue-1/tx-ring-ref", "3"},
+         {"queue-1/rx-ring-ref", "4"},
+         {"queue-1/event-channel", "10"},
+         {"ctrl-ring-ref", "5"},
+         {"event-channel-ctrl", "11"}}
+    );
+    ASSERT_TRUE(connect) << connect.error().what;
+    EXPECT_EQ(connect->control, (ControlRing{GrantRef{5}, EventPort{11}}));
+}
+
 } // namespace
 } // namespace zocalo::backend

@@ -11,6 +11,7 @@ namespace zocalo::toolstack {
 namespace {
 
 using ::testing::Contains;
+using ::testing::HasSubstr;
 using ::testing::Not;
 
 Outcome<std::vector<UniqueFd>> no_real_tap(const rpc::NicConfig&, const std::string&)
@@ -28,8 +29,9 @@ class CardsTest : public PlayedHost {
         card.mac = "00:16:3e:01:02:03";
         server.write("/local/domain/7/vm", "/vm/x");
         devices->on_notice(
-            [this](const rpc::Uuid&, DeviceKey, const std::string& kind, const std::string&) {
+            [this](const rpc::Uuid&, DeviceKey, const std::string& kind, const std::string& text) {
                 notices.push_back(kind);
+                said.push_back(text);
             }
         );
     }
@@ -37,12 +39,16 @@ class CardsTest : public PlayedHost {
     void connect()
     {
         attach(*devices, owner, card);
+        open_rings();
+        until([this] { return back_state() == "4"; });
+    }
+    void open_rings()
+    {
         server.write(front + "/tx-ring-ref", "8");
         server.write(front + "/rx-ring-ref", "9");
         server.write(front + "/event-channel", "15");
         server.write(front + "/request-rx-copy", "1");
         guest("4");
-        until([this] { return back_state() == "4"; });
     }
     std::string back_state() { return server.value(back + "/state").value_or("gone"); }
 
@@ -51,7 +57,7 @@ class CardsTest : public PlayedHost {
         io.get_executor(), store, backends, no_real_tap, [](const auto&, const auto&) {}
     );
     rpc::NicConfig card;
-    std::vector<std::string> notices;
+    std::vector<std::string> notices, said;
     const std::string front = "/local/domain/7/device/vif/0";
     const std::string back = "/local/domain/0/zocalo/backend/znet/7/0";
 };
@@ -102,6 +108,33 @@ TEST_F(CardsTest, AHeadroomThatCannotBeChangesNothing)
     guest("4");
     until([this] { return back_state() == "4"; });
     EXPECT_THAT(backends->log, Not(Contains(::testing::StartsWith("headroom"))));
+}
+
+TEST_F(CardsTest, TheProcessIsToldOfAControlRing)
+{
+    connect();
+    EXPECT_THAT(backends->log, Not(Contains(HasSubstr("control ring"))));
+    guest("5");
+    until([this] { return back_state() == "5"; });
+    guest("6");
+    until([this] { return back_state() == "6"; });
+    guest("1");
+    until([this] { return back_state() == "2"; });
+    server.write(front + "/ctrl-ring-ref", "10");
+    server.write(front + "/event-channel-ctrl", "16");
+    open_rings();
+    until([this] { return back_state() == "4"; });
+    EXPECT_THAT(backends->log, Contains("control ring 10 port 16"));
+}
+
+TEST_F(CardsTest, HalfAControlRingIsAnErrorThatNamesTheOtherHalf)
+{
+    attach(*devices, owner, card);
+    server.write(front + "/ctrl-ring-ref", "10");
+    open_rings();
+    until([this] { return back_state() == "5" || back_state() == "6"; });
+    EXPECT_THAT(said, Contains(HasSubstr("`event-channel-ctrl` is missing")));
+    EXPECT_THAT(backends->log, Not(Contains("connect 0")));
 }
 
 } // namespace

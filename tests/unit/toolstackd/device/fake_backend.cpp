@@ -88,6 +88,11 @@ backend::Answer FakeBackends::Process::answer(const backend::Request& request)
         return ready(nic->device);
     if (const auto* connect = std::get_if<backend::Connect>(&request)) {
         note(connect->resume ? "resume" : "connect", connect->device);
+        if (const auto& control = connect->control)
+            owner->log.push_back(
+                "control ring " + std::to_string(control->ref.value) + " port " +
+                std::to_string(control->port.value)
+            );
         if (!owner->refuse_connect.empty())
             return backend::Failed{owner->refuse_connect, {}};
         devices[connect->device].state = backend::DeviceState::connected;
