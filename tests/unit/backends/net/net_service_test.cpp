@@ -89,7 +89,9 @@ TEST_F(NetServiceTest, AConnectedGuestChangesItsHeadroom)
 {
     plug_in();
     EXPECT_TRUE(std::holds_alternative<backend::Failed>(ask(backend::SetHeadroom{7, 256})));
+    ASSERT_TRUE(run_until([&] { return !running(); }));
     ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+    ASSERT_TRUE(run_until([&] { return running(); }));
     ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(backend::SetHeadroom{0, 256})));
     for (std::uint16_t id = 0; id < 64; ++id) {
         grants_.page(200u + id);
