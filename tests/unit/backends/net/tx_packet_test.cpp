@@ -171,6 +171,22 @@ TEST(TxAssembler, ExtraSlotMayEndThePacket)
     EXPECT_EQ(assembler.packet().drop, TxDrop::none);
 }
 
+TEST(TxAssembler, AHashBesideSegmentationChangesNothing)
+{
+    TxAssembler assembler;
+    assembler.feed(tx_slot(1000, NETTXF_extra_info));
+    EXPECT_EQ(
+        assembler.feed(tx_extra(
+            XEN_NETIF_EXTRA_TYPE_GSO, XEN_NETIF_EXTRA_FLAG_MORE, 500, XEN_NETIF_GSO_TYPE_TCPV4
+        )),
+        TxStep::more
+    );
+    EXPECT_EQ(assembler.feed(tx_extra(XEN_NETIF_EXTRA_TYPE_HASH)), TxStep::complete);
+    EXPECT_EQ(assembler.packet().gso, (Gso{500, false}));
+    EXPECT_EQ(assembler.packet().extra_count, 2);
+    EXPECT_EQ(assembler.packet().answers().size(), 1u);
+}
+
 TEST(TxAssembler, SenselessGsoIsFatal)
 {
     TxAssembler zero;
