@@ -94,6 +94,7 @@ backend::Ready Vif::ready() const
         {"feature-split-event-channels", "1"},
         {"feature-multicast-control", "1"},
         {"feature-xdp-headroom", "1"},
+        {"feature-ctrl-ring", "1"},
     };
     if (taps_.size() > 1)
         ready.features.push_back({"multi-queue-max-queues", std::to_string(taps_.size())});
@@ -191,6 +192,7 @@ Outcome<Unit> Vif::start(const backend::Connect& request)
         &multicast_};
     multicast_.start(request.has(Feature::multicast_control), request.resume);
     TRY(prepare_taps(frontend.offloads, request.queues.size()));
+    TRY(connect_control(request));
     frontend_ = request.frontend;
     state_ = DeviceState::connected;
     for (std::size_t i = 0; i < request.queues.size(); ++i)
@@ -206,9 +208,44 @@ Outcome<Unit> Vif::start(const backend::Connect& request)
             [this](const std::string& reason) { stop_for(reason); }
         )));
     // Each queue puts frames on the rings of all: they come first.
+    if (control_)
+        control_->start();
     for (const auto& queue : queues_)
         queue->start();
     return taps_.front().set_carrier(true);
+}
+
+Outcome<Unit> Vif::connect_control(const backend::Connect& request)
+{
+    card_.steering = nullptr;
+    if (!request.control)
+        return Unit{};
+    steering_.settings = HashSettings{static_cast<std::uint32_t>(request.queues.size())};
+    control_ = TRY(ControlPump::connect(
+        io_,
+        events_,
+        grants_,
+        request.frontend,
+        *request.control,
+        steering_.settings,
+        HashLog{journal_.settings()},
+        request.resume,
+        {[this] {
+             for (const auto& queue : queues_)
+                 queue->steer_again();
+         },
+         [this](const std::string& reason) { stop_for(reason); }}
+    ));
+    card_.steering = &steering_;
+    return Unit{};
+}
+
+// Nothing of the guest's is mapped or bound afterwards.
+void Vif::hang_up()
+{
+    remember_stats();
+    control_.reset();
+    queues_.clear();
 }
 
 Outcome<Unit> Vif::prepare_taps(const GuestOffloads& offloads, std::size_t queues)
@@ -226,8 +263,9 @@ void Vif::disconnect(bool for_good)
         journal_.tx(i).end();
         journal_.rx(i).end();
     }
-    remember_stats();
-    queues_.clear();
+    if (for_good)
+        HashLog{journal_.settings()}.end();
+    hang_up();
     state_ = DeviceState::idle;
     frontend_ = DomId{};
     if (auto done = taps_.front().set_carrier(false); !done)
@@ -239,8 +277,7 @@ void Vif::stop_for(const std::string& reason)
     if (state_ != DeviceState::connected)
         return;
     state_ = DeviceState::stopped;
-    remember_stats();
-    queues_.clear(); // a guest that breaks one queue has forfeited all of them
+    hang_up(); // a guest that breaks one queue has forfeited all of them
     if (auto done = taps_.front().set_carrier(false); !done)
         backend::log(backend::Level::warning, config_.label + ": " + describe(done.error()));
     stopped_(reason);

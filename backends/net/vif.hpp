@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vif: one virtual network card: its tap, what it offers to the guest, and, while a frontend is
-// connected, a QueuePump per queue. It obeys NetService and knows neither the control socket nor
-// xenstore; toolstackd reads the frontend's keys and writes ours.
+// connected, a QueuePump per queue and, if it has a control ring, a ControlPump. It obeys
+// NetService and knows neither the control socket nor xenstore; toolstackd reads the frontend's
+// keys and writes ours.
 #pragma once
 
+#include "backends/net/control_pump.hpp"
 #include "backends/net/queue_pump.hpp"
 
 #include <deque>
@@ -56,6 +58,8 @@ class Vif {
     {
     }
     Outcome<Unit> start(const backend::Connect& request);
+    Outcome<Unit> connect_control(const backend::Connect& request);
+    void hang_up();
     Outcome<Unit> prepare_taps(const GuestOffloads& offloads, std::size_t queues);
     void stop_for(const std::string& reason);
     void remember_stats();
@@ -66,11 +70,13 @@ class Vif {
     backend::AddNic config_;
     NetJournal journal_;
     MulticastFilter multicast_;
+    Steering steering_;
     QueuePump::Card card_;
     GuestOffloads offloads_; // of the connection
     Stopped stopped_;
     std::deque<Tap> taps_; // the queues hold references
     std::vector<std::unique_ptr<QueuePump>> queues_;
+    std::unique_ptr<ControlPump> control_;
     backend::DeviceState state_{backend::DeviceState::idle};
     DomId frontend_{};
     TxStats tx_before_; // of connections that ended
