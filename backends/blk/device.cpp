@@ -27,6 +27,9 @@ constexpr std::chrono::seconds kGrantTimeout{60};
 constexpr std::chrono::seconds kGrantCheck{20};
 constexpr std::size_t kGrantsPerCheck = 256;
 
+// Looks at a ring that its guest keeps filling, before others have their turn.
+constexpr int kTurnsAtOnce = 4;
+
 std::uint64_t whole_sectors(const Image& image, const Limits& limits)
 {
     const std::uint64_t per_block = limits.sector_size / kSectorBytes;
@@ -154,6 +157,7 @@ Outcome<Unit> Device::open_line(const backend::Connect& request, std::size_t ind
     );
     if (request.resume)
         line.queue->repeat(open);
+    line.poll = surroundings_.pump.poll();
     line.port = TRY(surroundings_.pump.bind(request.frontend, wire.ports[0], [this, index] {
         ++counters_.events;
         serve(index);
@@ -183,17 +187,37 @@ void Device::serve(std::size_t index)
     if (state_ != DeviceState::connected)
         return;
     Line& line = lines_[index];
-    const Queue::Served served = line.queue->serve();
-    line.starved = served == Queue::Served::starved;
-    line.limited = served == Queue::Served::limited;
-    image_.collect();
-    notify(line);
+    line.poll.begin();
+    Queue::Served served = line.queue->serve();
+    look_after(line, served);
+    for (int turn = 1; served == Queue::Served::idle && !come_to_rest(line); ++turn) {
+        served = turn < kTurnsAtOnce ? line.queue->serve() : Queue::Served::again;
+        look_after(line, served);
+    }
     if (line.limited)
         wait_for_rate();
     if (served == Queue::Served::again)
         serve_later(index);
     else if (served == Queue::Served::broken)
         stop("the guest's ring claims more requests than it can hold");
+}
+
+void Device::look_after(Line& line, Queue::Served served)
+{
+    line.starved = served == Queue::Served::starved;
+    line.limited = served == Queue::Served::limited;
+    image_.collect();
+    notify(line);
+}
+
+// What the medium finishes meanwhile is answered: the guest's next request may wait for it.
+bool Device::come_to_rest(Line& line)
+{
+    const bool more = line.poll.watch([&] {
+        image_.collect();
+        return line.queue->pending();
+    });
+    return !more && !line.queue->rearm();
 }
 
 void Device::measure()

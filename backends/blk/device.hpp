@@ -74,6 +74,7 @@ class Device : public std::enable_shared_from_this<Device> {
         std::unique_ptr<GrantPool> pool;
         std::optional<Queue> queue;
         EventPort port;
+        backend::Poll poll;
         bool starved = false;
         bool limited = false;
         bool posted = false; // a further turn is in the event loop
@@ -92,6 +93,8 @@ class Device : public std::enable_shared_from_this<Device> {
     Outcome<std::vector<std::uint16_t>>
     resume(JournalLine journal, const RingIdentity& identity, xen::BackRing& ring);
     void serve(std::size_t index);
+    void look_after(Line& line, Queue::Served served);
+    bool come_to_rest(Line& line);
     void serve_later(std::size_t index);
     void completed(std::span<const Completion> completions);
     void notify(Line& line);

@@ -51,7 +51,9 @@ int serve(const backend::Options& options, backend::Handed handed)
 {
     backend::Worker worker;
     boost::asio::io_context io{1};
-    backend::EventPump pump{io, *handed.events};
+    const backend::TickRate ticks;
+    backend::EventPump pump{
+        io, *handed.events, [&] { return backend::Poll{ticks.in(options.poll)}; }};
     std::unique_ptr<backend::ControlServer> server;
     blk::DiskService service{
         blk::Device::Surroundings{

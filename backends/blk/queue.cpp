@@ -79,7 +79,7 @@ Queue::Served Queue::serve()
             return Served::starved;
         if (taken == Taken::limited)
             return Served::limited;
-        if (taken == Taken::none && !ring_.rearm())
+        if (taken == Taken::none)
             return Served::idle;
     }
     return Served::again;

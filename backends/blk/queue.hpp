@@ -38,7 +38,7 @@ struct QueueParts {
 class Queue {
   public:
     enum class Served {
-        idle,    // the ring is empty and the guest will kick
+        idle,    // the ring is empty: rearm() before waiting for the guest
         again,   // more work than one turn may do: call serve() again soon
         starved, // waits for buffers or the medium: call serve() after the next completion
         limited, // the disk's rate is used up: call serve() when it allows more
@@ -52,6 +52,10 @@ class Queue {
     void repeat(std::span<const std::uint16_t> slots);
 
     Served serve();
+    // Whether the guest has put something on the ring.
+    bool pending() const { return ring_.pending() != 0; }
+    // Asks for an event with the next request; true when one has come already: serve() again.
+    bool rearm() { return ring_.rearm(); }
     // One transfer ended. The answer goes out with the next flush().
     void complete(std::uint16_t slot, int error);
     // Answers what has completed.

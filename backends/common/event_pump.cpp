@@ -64,8 +64,10 @@ struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
     }
 };
 
-EventPump::EventPump(asio::io_context& io, xen::EventChannels& events)
-    : state_{std::make_shared<State>(io, events)}
+EventPump::EventPump(
+    asio::io_context& io, xen::EventChannels& events, std::function<Poll()> make_poll
+)
+    : make_poll_{std::move(make_poll)}, state_{std::make_shared<State>(io, events)}
 {
     state_->wait();
 }

@@ -4,6 +4,7 @@
 // costs a guest one round through the loop each (XSA-332); ports of one wakeup are served in turn.
 #pragma once
 
+#include "backends/common/poll.hpp"
 #include "common/xen-sys/event_channels.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +18,12 @@ class EventPump {
   public:
     using Handler = std::function<void()>;
 
-    EventPump(boost::asio::io_context& io, xen::EventChannels& events);
+    // `make_poll`: how each ring is watched before its guest is asked for an event.
+    EventPump(
+        boost::asio::io_context& io,
+        xen::EventChannels& events,
+        std::function<Poll()> make_poll = [] { return Poll{}; }
+    );
     ~EventPump();
     EventPump(const EventPump&) = delete;
     EventPump& operator=(const EventPump&) = delete;
@@ -28,9 +34,12 @@ class EventPump {
     // The handler is not called any more; the port is closed.
     void unbind(EventPort port);
     void notify(EventPort port);
+    // For one ring that is served here.
+    Poll poll() const { return make_poll_(); }
 
   private:
     struct State;
+    std::function<Poll()> make_poll_;
     std::shared_ptr<State> state_;
 };
 

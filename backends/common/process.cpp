@@ -20,13 +20,16 @@
 namespace zocalo::backend {
 namespace {
 
+// Beyond this the other rings of the process would notice.
+constexpr std::chrono::microseconds kLongestPoll{10'000};
+
 Error bad_argument(std::string_view argument)
 {
     return Error{
         Code::usage,
         "cannot understand the argument `" + std::string{argument} + "`",
         "toolstackd starts this program; by hand: --domain=N --listen-fd=N --evtchn-fd=N "
-        "--gntdev-fd=N [--uid=N --gid=N]"};
+        "--gntdev-fd=N [--uid=N --gid=N] [--poll-us=N]"};
 }
 
 Outcome<unsigned> number_after(std::string_view argument, std::string_view name)
@@ -60,6 +63,10 @@ Outcome<Unit> apply(std::string_view argument, Options& options, bool& domain_gi
         options.uid = TRY(number_after(argument, "--uid="));
     } else if (argument.starts_with("--gid=")) {
         options.gid = TRY(number_after(argument, "--gid="));
+    } else if (argument.starts_with("--poll-us=")) {
+        options.poll = std::chrono::microseconds{TRY(number_after(argument, "--poll-us="))};
+        if (options.poll > kLongestPoll)
+            return bad_argument(argument);
     } else {
         return bad_argument(argument);
     }

@@ -10,11 +10,12 @@
 #include "common/xen-sys/event_channels.hpp"
 #include "common/xen-sys/grant_table.hpp"
 
+#include <chrono>
 #include <span>
 
 namespace zocalo::backend {
 
-// --domain=N --listen-fd=3 --evtchn-fd=4 --gntdev-fd=5 [--uid=U --gid=G]
+// --domain=N --listen-fd=3 --evtchn-fd=4 --gntdev-fd=5 [--uid=U --gid=G] [--poll-us=N]
 struct Options {
     DomId domain{};
     int listen_fd = 3;
@@ -22,6 +23,7 @@ struct Options {
     int gntdev_fd = 5;
     unsigned uid = 0; // 0: the supervisor chose it already
     unsigned gid = 0;
+    std::chrono::microseconds poll{}; // how long a ring is watched before the process sleeps
     bool version = false;
 };
 

@@ -32,7 +32,9 @@ Outcome<Unit> serve(const backend::Options& options)
     auto handed = TRY(backend::take_descriptors(options));
     TRY(backend::drop_rights(options, kOpenFiles));
     boost::asio::io_context io{1};
-    backend::EventPump events{io, *handed.events};
+    const backend::TickRate ticks;
+    backend::EventPump events{
+        io, *handed.events, [&] { return backend::Poll{ticks.in(options.poll)}; }};
     NetService service{io, events, *handed.grants, options.domain};
     backend::ControlServer server{
         io, std::move(handed.listening), {backend::Kind::net, options.domain}, service, [&io] {

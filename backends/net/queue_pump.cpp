@@ -55,7 +55,7 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
              frontend_.multicast,
              card_.steering},
           card{card_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
-          rx_rate_timer{io_}, broken{std::move(broken_)}
+          rx_rate_timer{io_}, tx_poll{events_.poll()}, broken{std::move(broken_)}
     {
         tx.finish_checksums(frontend.finish_checksums);
     }
@@ -73,6 +73,7 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     asio::steady_timer timer;
     asio::steady_timer tx_rate_timer, rx_rate_timer;
     StallGuard guard;
+    backend::Poll tx_poll;
     Broken broken;
     std::vector<EventPort> ports; // {both} or {tx, rx}
     bool running{true};
@@ -208,6 +209,7 @@ bool QueuePump::State::held_back(
 
 void QueuePump::State::serve_tx()
 {
+    tx_poll.begin();
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
         if (card.tx.limited() && held_back(card.tx, tx_rate_timer, &State::serve_tx))
             return;
@@ -218,7 +220,8 @@ void QueuePump::State::serve_tx()
             events.notify(ports.front());
         if (round.after == TxQueue::After::broken)
             return fail(tx.fault());
-        if (round.after == TxQueue::After::idle)
+        if (round.after == TxQueue::After::idle &&
+            !tx_poll.watch([this] { return tx.pending(); }) && !tx.rearm())
             return;
     }
     if (std::exchange(tx_posted, true))

@@ -77,8 +77,6 @@ TxQueue::Round TxQueue::serve()
         round.notify = ring_.publish();
         log_.answered(ring_.rsp_prod());
     }
-    if (round.after == After::idle && ring_.rearm())
-        round.after = After::more;
     return round;
 }
 

@@ -43,7 +43,7 @@ class TxQueue {
     bool resume(const RingLog::Found& found);
 
     enum class After {
-        idle,   // nothing left; the guest will send an event
+        idle,   // nothing left: rearm() before waiting for the guest
         more,   // the batch was full: call again, after others had their turn
         broken, // the guest broke the protocol: never call again; fault() says how
     };
@@ -53,6 +53,10 @@ class TxQueue {
     };
     // One batch. Everything taken is answered before it returns.
     Round serve();
+    // Whether the guest has put something on the ring.
+    bool pending() const { return ring_.pending() != 0; }
+    // Asks for an event with the next packet; true when one has come already: serve() again.
+    bool rearm() { return ring_.rearm(); }
 
     const char* fault() const { return fault_; }
     const TxStats& stats() const { return stats_; }

@@ -41,6 +41,7 @@ struct Config {
     std::string netback{"/usr/libexec/zocalo/zocalo-netback"};
     bool backend_scopes{true}; // control groups of their own, in one systemd scope
     bool backend_own_users{true};
+    std::uint64_t backend_poll_us{100}; // how long a ring is watched before its process sleeps
 
     // [dumps]
     std::string dump_folder{"/var/lib/zocalo/dumps"};

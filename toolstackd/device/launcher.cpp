@@ -185,7 +185,8 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         "--domain=" + std::to_string(domid.value),
         "--listen-fd=3",
         "--evtchn-fd=4",
-        "--gntdev-fd=5"};
+        "--gntdev-fd=5",
+        "--poll-us=" + std::to_string(options_.poll.count())};
     if (options_.uid != 0) {
         const unsigned own = backend_user(domid, kind);
         arguments.push_back("--uid=" + std::to_string(options_.own_users ? own : options_.uid));

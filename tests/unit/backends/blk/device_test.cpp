@@ -53,6 +53,49 @@ TEST_F(DeviceTest, ServesRequestsThatCameBeforeAndAfterItConnected)
     EXPECT_EQ(events.notified(port()), 2u);
 }
 
+// One whose guest has been quick: it looks a hundred times before it rests.
+backend::Poll open_poll()
+{
+    static backend::Ticks now = 0;
+    backend::Poll poll{1000, [] { return now += 10; }};
+    for (int i = 0; i < 100; ++i) {
+        static_cast<void>(poll.watch([] { return true; }));
+        poll.begin();
+    }
+    return poll;
+}
+
+TEST_F(DeviceTest, WhatComesWhileTheRingIsWatchedNeedsNoEvent)
+{
+    poll = open_poll();
+    image->at_once = 0;
+    unsigned looks = 0;
+    bool asked = true;
+    image->on_collect = [&] {
+        if (++looks == 10)
+            asked = front.push(direct(BLKIF_OP_WRITE, 2, 8, {{5, 0, 7}}));
+    };
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    EXPECT_FALSE(asked);
+    EXPECT_EQ(front.take<blkif_response>()->id, 1u);
+    EXPECT_EQ(front.take<blkif_response>()->id, 2u);
+    EXPECT_GT(looks, 50u);
+    EXPECT_TRUE(front.push(direct(BLKIF_OP_WRITE, 3, 8, {{5, 0, 7}}))) << "it sleeps now";
+}
+
+TEST_F(DeviceTest, ARingIsNotWatchedUnlessItIsTold)
+{
+    unsigned looks = 0;
+    image->on_collect = [&] { ++looks; };
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    EXPECT_EQ(looks, 1u);
+    EXPECT_TRUE(front.push(direct(BLKIF_OP_WRITE, 2, 8, {{5, 0, 7}})));
+}
+
 TEST_F(DeviceTest, APageThatCannotBeMappedLeavesNothingBehind)
 {
     EXPECT_FALSE(device->connect(connect_request({GrantRef{99}})));

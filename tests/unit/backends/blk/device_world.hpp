@@ -38,7 +38,8 @@ struct DeviceTest : testing::Test {
     boost::asio::io_context io;
     xen::FakeEventChannels events;
     xen::FakeGrantTable grants{kGuest};
-    backend::EventPump pump{io, events};
+    backend::Poll poll; // of the next connection
+    backend::EventPump pump{io, events, [this] { return poll; }};
     std::vector<backend::Event> told;
     xen::test::FrontRing front{sizeof(blkif_request)};
     backend::Worker worker;

@@ -29,6 +29,8 @@ class MemoryImage final : public Image {
     // A medium that is done at once: it answers before the turn is over.
     void collect() override
     {
+        if (on_collect)
+            on_collect();
         if (at_once)
             finish_all(*at_once);
     }
@@ -65,6 +67,7 @@ class MemoryImage final : public Image {
     unsigned kicks = 0;
     std::uint32_t granularity = 0;
     std::optional<int> at_once; // with this error
+    std::function<void()> on_collect;
 
   private:
     void carry_out(const Transfer& t)

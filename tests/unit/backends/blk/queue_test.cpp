@@ -169,6 +169,8 @@ TEST_F(QueueTest, RequestsBeforeTheLieAreStillAnswered)
     fill(5, 1);
     front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
     grants.before_copy = [this] { front.set(xen::kRingReqProd, 0x7fffffff); };
+    EXPECT_EQ(queue.serve(), Served::idle);
+    EXPECT_TRUE(queue.rearm()) << "a lie counts as work";
     EXPECT_EQ(queue.serve(), Served::broken);
     EXPECT_EQ(queue.in_flight(), 1u);
     image.finish_all();

@@ -29,7 +29,8 @@ TEST(Options, AreReadFromTheCommandLine)
          "--evtchn-fd=11",
          "--gntdev-fd=12",
          "--uid=100",
-         "--gid=101"}
+         "--gid=101",
+         "--poll-us=60"}
     );
     ASSERT_TRUE(options) << options.error().what;
     EXPECT_EQ(options->domain, DomId{7});
@@ -38,6 +39,7 @@ TEST(Options, AreReadFromTheCommandLine)
     EXPECT_EQ(options->gntdev_fd, 12);
     EXPECT_EQ(options->uid, 100u);
     EXPECT_EQ(options->gid, 101u);
+    EXPECT_EQ(options->poll, std::chrono::microseconds{60});
 }
 
 TEST(Options, NonsenseIsNamed)
@@ -49,6 +51,7 @@ TEST(Options, NonsenseIsNamed)
           "--domain=7x",
           "--uid=-1",
           "--uid=4294967295",
+          "--poll-us=10001",
           "--what",
           "7"}) {
         auto options = parse({"--domain=7", word});

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Poll: a look or two more before a process sleeps. Waking a process costs more than a short wait
+// does, so a ring whose next request has lately come soon is watched for a moment, without asking
+// its guest for an event; one whose requests come late is not watched at all, and costs nothing
+// while it is idle. PollWindow is the rule and has no clock; Poll applies it to one ring.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace zocalo::backend {
+
+// Ticks of the processor's counter: reading the clock is a system call on hosts whose kernels do
+// not trust that counter, reading the counter never is.
+using Ticks = std::uint64_t;
+using TickSource = Ticks (*)();
+
+inline Ticks processor_ticks()
+{
+    return __builtin_ia32_rdtsc();
+}
+
+// When to watch and for how long, from how long it took lately until the next request came. A mean
+// in which each gap counts for an eighth, and none for more than four windows: a burst of requests
+// is needed to begin, one long pause is enough to end.
+class PollWindow {
+  public:
+    // 0: never.
+    explicit PollWindow(Ticks longest) : longest_{longest}, mean_{kCeiling * longest} {}
+
+    Ticks length() const { return mean_ < longest_ / 2 ? longest_ : 0; }
+    bool ever() const { return longest_ != 0; }
+    void waited(Ticks gap)
+    {
+        const Ticks counted = std::min(gap, kCeiling * longest_);
+        mean_ = mean_ - mean_ / kMemory + counted / kMemory;
+    }
+
+  private:
+    static constexpr Ticks kCeiling = 4, kMemory = 8;
+
+    Ticks longest_, mean_;
+};
+
+class Poll {
+  public:
+    explicit Poll(Ticks longest = 0, TickSource counter = processor_ticks)
+        : window_{longest}, ticks_now_{counter}
+    {
+    }
+
+    // There is work, after however long a wait.
+    void begin()
+    {
+        if (idle_)
+            window_.waited(since(idle_since_));
+        idle_ = false;
+    }
+
+    // There is none left. True when `look` finds some within the window; else the caller asks for
+    // an event and sleeps.
+    template <class Look> bool watch(Look&& look)
+    {
+        if (!window_.ever())
+            return false;
+        idle_ = true;
+        idle_since_ = ticks_now_();
+        for (const Ticks length = window_.length(); since(idle_since_) < length;) {
+            if (look())
+                return true;
+            __builtin_ia32_pause();
+        }
+        return false;
+    }
+
+  private:
+    // Counters of two processors may differ: a step back ends the wait.
+    Ticks since(Ticks start) const { return ticks_now_() - start; }
+
+    PollWindow window_;
+    TickSource ticks_now_;
+    Ticks idle_since_ = 0;
+    bool idle_ = false;
+};
+
+// The counter's rate, from two looks at the clock: the first when the object is made.
+class TickRate {
+  public:
+    TickRate() : begun_{Clock::now()}, ticks_{processor_ticks()} {}
+
+    // Later: how many ticks that time has. The longer it has lived, the better it knows.
+    Ticks in(std::chrono::microseconds time) const
+    {
+        const std::chrono::duration<double, std::micro> passed = Clock::now() - begun_;
+        if (time.count() <= 0 || passed.count() <= 0)
+            return 0;
+        const auto each = static_cast<double>(processor_ticks() - ticks_) / passed.count();
+        return static_cast<Ticks>(each * static_cast<double>(time.count()));
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    Clock::time_point begun_;
+    Ticks ticks_;
+};
+
+} // namespace zocalo::backend

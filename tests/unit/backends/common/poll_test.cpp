@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/common/poll.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace zocalo::backend {
+namespace {
+
+constexpr Ticks kLongest = 1000;
+
+TEST(PollWindow, OpensAfterABurstOfQuickRequestsOnly)
+{
+    PollWindow window{kLongest};
+    int needed = 0;
+    for (; window.length() == 0 && needed < 100; ++needed)
+        window.waited(100);
+    EXPECT_GT(needed, 8);
+    EXPECT_LT(needed, 32);
+    EXPECT_EQ(window.length(), kLongest);
+}
+
+TEST(PollWindow, OnePauseClosesIt)
+{
+    PollWindow window{kLongest};
+    for (int i = 0; i < 100; ++i)
+        window.waited(100);
+    ASSERT_NE(window.length(), 0u);
+    window.waited(std::numeric_limits<Ticks>::max());
+    EXPECT_EQ(window.length(), 0u);
+}
+
+TEST(PollWindow, StaysShutForRequestsThatComeLate)
+{
+    PollWindow window{kLongest};
+    for (int i = 0; i < 1000; ++i) {
+        window.waited(kLongest + 1);
+        ASSERT_EQ(window.length(), 0u);
+    }
+}
+
+TEST(PollWindow, NeverWithoutALength)
+{
+    PollWindow window{0};
+    for (int i = 0; i < 100; ++i)
+        window.waited(0);
+    EXPECT_EQ(window.length(), 0u);
+}
+
+// A counter that moves when it is read, and by hand.
+struct Played {
+    static inline Ticks now = 0;
+    static Ticks read() { return now += 10; }
+};
+
+Poll open_poll()
+{
+    Played::now = 0;
+    Poll poll{kLongest, Played::read};
+    for (int i = 0; i < 100; ++i) {
+        static_cast<void>(poll.watch([] { return true; }));
+        poll.begin();
+    }
+    return poll;
+}
+
+TEST(Poll, LooksUntilSomethingComes)
+{
+    Poll poll = open_poll();
+    int looks = 0;
+    EXPECT_TRUE(poll.watch([&] { return ++looks == 5; }));
+    EXPECT_EQ(looks, 5);
+}
+
+TEST(Poll, GivesUpAfterTheWindow)
+{
+    Poll poll = open_poll();
+    const Ticks before = Played::now;
+    int looks = 0;
+    EXPECT_FALSE(poll.watch([&] {
+        ++looks;
+        return false;
+    }));
+    EXPECT_GT(looks, 10);
+    EXPECT_LE(Played::now - before, kLongest + 30);
+}
+
+TEST(Poll, DoesNotLookAfterALongSleep)
+{
+    Poll poll = open_poll();
+    EXPECT_FALSE(poll.watch([] { return false; }));
+    Played::now += 1'000'000;
+    poll.begin();
+    EXPECT_FALSE(poll.watch([] { return true; }));
+}
+
+TEST(Poll, ACounterThatStepsBackEndsTheLook)
+{
+    Poll poll = open_poll();
+    Played::now = 1'000'000;
+    EXPECT_FALSE(poll.watch([] {
+        Played::now = 0;
+        return false;
+    }));
+}
+
+TEST(Poll, ReadsNoCounterWhenItIsOff)
+{
+    Played::now = 0;
+    Poll poll{0, Played::read};
+    poll.begin();
+    EXPECT_FALSE(poll.watch([] { return true; }));
+    EXPECT_EQ(Played::now, 0u);
+}
+
+TEST(TickRate, CountsInProportion)
+{
+    const TickRate rate;
+    for (const Ticks begin = processor_ticks(); processor_ticks() - begin < 1'000'000;)
+        ;
+    const auto one = static_cast<double>(rate.in(std::chrono::microseconds{1000}));
+    EXPECT_GT(one, 0);
+    EXPECT_EQ(rate.in(std::chrono::microseconds{0}), 0u);
+}
+
+} // namespace
+} // namespace zocalo::backend
