@@ -22,6 +22,8 @@ class Options:
     memory_mib: int = 3072
     icount: bool = False
     xsave: bool = False  # the processor has XSAVE and AVX, which other hypervisors do not survive here (docs/decisions/003)
+    # Kernels copy by bytes then (REP MOVSB), which processors do by cache lines and TCG one by one.
+    erms: bool = True
     share: Path | None = None
     gdb_port: int | None = None
     hypervisor_args: str = ""
@@ -104,7 +106,8 @@ def _processor(options: Options) -> list[str]:
         return ["-accel", "kvm", "-cpu", "host"]
     # TCG's SMAP breaks user copies of PV kernels; its RDTSCP under nested SVM cannot be decoded; with its
     # XSAVE, processes crash at random as soon as two domains share a processor (docs/decisions/003).
-    model = ["-cpu", "max,-smap,-rdtscp" + ("" if options.xsave else ",-xsave")]
+    model = ["-cpu", "max,-smap,-rdtscp" + ("" if options.xsave else ",-xsave")
+             + ("" if options.erms else ",-erms,-fsrm")]
     if options.icount:
         return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", *model]
     return ["-accel", "tcg,thread=multi", *model]

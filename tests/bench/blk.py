@@ -51,7 +51,7 @@ def kind(size: str, way: str, depth: int, jobs: int) -> dict:
 
 def measure(args) -> list[dict]:
     rows = []
-    with tempfile.TemporaryDirectory() as packages, pair.boot(args.memory, args.icount, Path(packages)) as machine:
+    with tempfile.TemporaryDirectory() as packages, pair.boot(args, Path(packages)) as machine:
         qdisk.install(machine, Path(packages))
         pair.prepare(machine, args.disk)
         guests = {name: pair.Guest(machine, name, args.vcpus) for name in pair.CANDIDATES}

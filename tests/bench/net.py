@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`./dev bench net`: iperf3 with two guests of one boot, alternating: our network backend and Linux's xen-netback."""
+"""`./dev bench net`: iperf3 with guests of one boot, two of each kind, alternating: our network backend and Linux's xen-netback."""
 import json
 import sys
 from pathlib import Path
@@ -10,11 +10,13 @@ sys.path.insert(0, str(HERE))
 import pair  # noqa: E402
 import svg  # noqa: E402
 
-# What, iperf3's options, and whether the guest sends.
-ROWS = [("TCP to guest", [], False), ("TCP from guest", ["-R"], True),
-        ("TCP x4 to guest", ["-P", "4"], False), ("TCP x4 from guest", ["-P", "4", "-R"], True),
-        ("UDP 64 bytes to guest", ["-u", "-b", "0", "-l", "64"], False),
-        ("UDP 64 bytes from guest", ["-u", "-b", "0", "-l", "64", "-R"], True)]
+UDP = ["-u", "-b", "0", "-l", "64"]
+# What, and iperf3's options.
+ROWS = [("TCP to guest", []), ("TCP from guest", ["-R"]),
+        ("TCP x4 to guest", ["-P", "4"]), ("TCP x4 from guest", ["-P", "4", "-R"]),
+        ("UDP 64 bytes to guest", UDP), ("UDP 64 bytes from guest", [*UDP, "-R"]),
+        ("TCP guest to guest", []), ("UDP 64 bytes guest to guest", UDP)]
+BETWEEN = "guest to guest"  # how their names end: not dom0, but another guest is the client
 COLUMNS = ["candidate", "what", "round", "mbit_s", "packets_s", "lost_percent", "dom0_s_per_gib", "guest_s_per_gib"]
 
 
@@ -31,11 +33,19 @@ def parse(answer: dict, udp: bool) -> dict[str, float]:
             "packets_s": arrived / max(total["seconds"], 1e-9), "lost_percent": 100 * (1 - share)}
 
 
-def one(machine, guest, options: list[str], seconds: int) -> dict[str, float]:
+def client(machine, peer, command: list[str]) -> dict:
+    """iperf3's answer; `peer` is the guest it runs in, None for dom0."""
+    if peer is None:
+        return json.loads(machine.must(command, 600))
+    text = peer.must(" ".join([*command, "| tr -d '\\r\\n\\t'"]))
+    return json.loads(text[text.index("{"):text.rindex("}") + 1])
+
+
+def one(machine, guest, peer, options: list[str], seconds: int) -> dict[str, float]:
     before = pair.processor_seconds(machine)
-    text = machine.must(["iperf3", "-J", "-c", guest.address, "-t", str(seconds), *options], 600)
+    answer = client(machine, peer, ["iperf3", "-J", "-c", guest.address, "-t", str(seconds), *options])
     after = pair.processor_seconds(machine)
-    result = parse(json.loads(text), "-u" in options)
+    result = parse(answer, "-u" in options)
     gib = max(result["bytes"] / (1 << 30), 1e-9)
     return {**result, "dom0_s_per_gib": (after["Domain-0"] - before["Domain-0"]) / gib,
             "guest_s_per_gib": (after[guest.name] - before[guest.name]) / gib}
@@ -43,15 +53,18 @@ def one(machine, guest, options: list[str], seconds: int) -> dict[str, float]:
 
 def measure(args) -> list[dict]:
     rows = []
-    with pair.boot(args.memory, args.icount) as machine:
+    with pair.boot(args) as machine:
         pair.prepare(machine, 64)
-        guests = {name: pair.Guest(machine, name, args.vcpus) for name in ("ours", "linux")}
-        for guest in guests.values():
+        guests = {name: pair.Guest(machine, name, args.vcpus) for name in pair.PEERS}
+        peers = {name: pair.Guest(machine, name, args.vcpus, peer=True) for name in guests}
+        for name, guest in guests.items():
             guest.must("iperf3 -s -D; sleep 1")
             machine.must(f"busybox ping -c 3 -W 10 {guest.address}")
-        for what, options, _ in ROWS:
+            peers[name].must(f"ping -c 3 -W 10 {guest.address}")
+        for what, options in ROWS:
             for turn, name in pair.alternating(list(guests), args.rounds):
-                got = one(machine, guests[name], options, args.seconds)
+                peer = peers[name] if what.endswith(BETWEEN) else None
+                got = one(machine, guests[name], peer, options, args.seconds)
                 rows.append({"candidate": name, "what": what, "round": turn,
                              **{key: round(got[key], 3) for key in COLUMNS[3:]}})
                 print(" ".join(str(value) for value in rows[-1].values()), file=sys.stderr, flush=True)

@@ -28,7 +28,7 @@ class Candidate:
 
     tool: str
     address: str
-    disk: str
+    disk: str = ""
 
 
 CANDIDATES = {
@@ -36,14 +36,17 @@ CANDIDATES = {
     "linux": Candidate("xl", "10.78.0.3", "phy:/dev/nullb1,xvdb,w"),
     "qdisk": Candidate("xl", "10.78.0.4", "format=raw,vdev=xvdb,access=rw,backendtype=qdisk,target=/dev/nullb2"),
 }
+# The other ends of frames from guest to guest.
+PEERS = {"ours": Candidate("zl", "10.78.0.5"), "linux": Candidate("xl", "10.78.0.6")}
 
 
-def boot(memory_mib: int, icount: bool, share: Path | None = None) -> Machine:
+def boot(args, share: Path | None = None) -> Machine:
     class Deb:
         no_deb, deb = False, None
     deb = cli.find_deb(Deb)
     cli.build_images(deb)
-    options = qemu.Options(memory_mib=memory_mib, icount=icount, cpus=1 if icount else 2, share=share)
+    options = qemu.Options(memory_mib=args.memory, icount=args.icount, cpus=1 if args.icount else 2, share=share,
+                           erms=not args.no_erms)
     machine = Machine(options, deb)
     machine.wait_up(BOOT_S)
     return machine
@@ -52,9 +55,9 @@ def boot(memory_mib: int, icount: bool, share: Path | None = None) -> Machine:
 class Guest:
     """Made, booted to a shell without an init: nothing else runs in it."""
 
-    def __init__(self, machine: Machine, candidate: str, vcpus: int):
-        self.machine, self.name = machine, f"bench-{candidate}"
-        chosen = CANDIDATES[candidate]
+    def __init__(self, machine: Machine, candidate: str, vcpus: int, peer: bool = False):
+        self.machine, self.name = machine, f"bench-{candidate}" + ("-peer" if peer else "")
+        chosen = (PEERS if peer else CANDIDATES)[candidate]
         self.tool, self.address = chosen.tool, chosen.address
         root = f"{WORK}/{self.name}.img"
         machine.must(f"cp --reflink=always {GUESTS}/debian.img {root}")
@@ -64,7 +67,7 @@ class Guest:
         keys = {"name": self.name, "type": "pv", "vcpus": vcpus, "memory": 256, "kernel": f"{GUESTS}/vmlinux",
                 "ramdisk": f"{GUESTS}/initrd.img", "on_crash": "preserve",
                 "cmdline": "root=/dev/xvda rw console=hvc0 init=/bin/bash quiet mitigations=off",
-                "disk": [first, chosen.disk], "vif": ["bridge=xenbr0"]}
+                "disk": [disk for disk in (first, chosen.disk) if disk], "vif": ["bridge=xenbr0"]}
         machine.put(f"{WORK}/{self.name}.cfg", "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()))
         machine.must([self.tool, "create", f"{WORK}/{self.name}.cfg"], BOOT_S)
         steal = ["--steal"] if self.tool == "zl" else []
@@ -111,6 +114,8 @@ def parser(name: str, about: str) -> argparse.ArgumentParser:
     made.add_argument("--vcpus", type=int, default=1)
     made.add_argument("--memory", type=int, default=3072, help="MiB of the whole machine")
     made.add_argument("--icount", action="store_true", help="guest time counts instructions")
+    made.add_argument("--no-erms", action="store_true",
+                      help="the kernels copy by words: about what a copy costs on hardware, where bytes count one by one here")
     return made
 
 
@@ -121,7 +126,7 @@ def run(name: str, args, columns: list[str], measure, table, plot) -> int:
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    out = HERE.parent.parent / "build/bench" / (f"{name}-icount" if args.icount else name)
+    out = HERE.parent.parent / "build/bench" / (f"{name}{'-icount' if args.icount else ''}{'-no-erms' if args.no_erms else ''}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.with_suffix(".csv").open("w") as file:
         writer = csv.DictWriter(file, columns)
