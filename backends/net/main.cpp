@@ -19,7 +19,10 @@ namespace {
 // Sockets, devices, the loop's own, and the taps of as many cards as fit a domain.
 constexpr unsigned kOpenFiles = 16 + backend::kMaxDevices * backend::kMaxQueues;
 
-constexpr std::array kCalls{static_cast<int>(SYS_ftruncate)}; // of a new journal
+constexpr std::array kCalls{
+    static_cast<int>(SYS_ftruncate), // of a new journal
+    static_cast<int>(SYS_io_uring_enter),
+};
 constexpr std::array kIoctls{
     static_cast<std::uint32_t>(TUNSETOFFLOAD),
     static_cast<std::uint32_t>(TUNSETCARRIER),
@@ -35,7 +38,8 @@ Outcome<Unit> serve(const backend::Options& options)
     const backend::TickRate ticks;
     backend::EventPump events{
         io, *handed.events, [&] { return backend::Poll{ticks.in(options.poll)}; }};
-    NetService service{io, events, *handed.grants, options.domain};
+    const std::unique_ptr<WriteRing> ring = WriteRing::create();
+    NetService service{io, events, *handed.grants, options.domain, ring.get()};
     backend::ControlServer server{
         io, std::move(handed.listening), {backend::Kind::net, options.domain}, service, [&io] {
             io.stop();

@@ -66,6 +66,7 @@ Answer NetService::answer(const AddNic& request, Fds& fds)
         grants_,
         request,
         std::move(fds),
+        ring_,
         std::move(*journal),
         [this, device = request.device, label = request.label](const std::string& reason) {
             log(Level::error, label + " stopped: " + reason);

@@ -14,14 +14,15 @@ namespace zocalo::net {
 
 class NetService final : public backend::Service {
   public:
-    // `domain` is the only one whose rings this process may serve.
+    // `domain` is the only one whose rings this process may serve; `ring` may be null.
     NetService(
         boost::asio::io_context& io,
         backend::EventPump& events,
         xen::GrantTable& grants,
-        DomId domain
+        DomId domain,
+        WriteRing* ring = nullptr
     )
-        : io_{io}, events_{events}, grants_{grants}, domain_{domain}
+        : io_{io}, events_{events}, grants_{grants}, domain_{domain}, ring_{ring}
     {
     }
 
@@ -51,6 +52,7 @@ class NetService final : public backend::Service {
     backend::EventPump& events_;
     xen::GrantTable& grants_;
     DomId domain_;
+    WriteRing* ring_;
     std::map<backend::DeviceId, std::unique_ptr<Vif>> vifs_;
     std::function<void(backend::Event)> send_;
 };

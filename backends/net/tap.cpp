@@ -49,9 +49,13 @@ Outcome<Unit> Tap::set_attached(bool attached)
     return Unit{};
 }
 
-bool Tap::write(std::span<const std::uint8_t> bytes)
+void Tap::write(std::span<TapWrite> frames)
 {
-    return ::write(fd_.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
+    if (ring_ != nullptr && ring_->usable() && frames.size() > 1)
+        return ring_->write(fd_.get(), frames);
+    for (TapWrite& one : frames)
+        one.taken = ::write(fd_.get(), one.bytes.data(), one.bytes.size()) ==
+                    static_cast<ssize_t>(one.bytes.size());
 }
 
 Tap::Read Tap::read(std::span<std::uint8_t> room, std::size_t& size)

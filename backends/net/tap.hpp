@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backends/net/offload.hpp"
+#include "backends/net/write_ring.hpp"
 #include "common/error/error.hpp"
 #include "common/posix/unique_fd.hpp"
 
@@ -18,7 +19,8 @@ constexpr std::size_t kMaxTapFrame = sizeof(TapHeader) + kEthernetHeader + 8 + 6
 
 class Tap {
   public:
-    explicit Tap(UniqueFd fd) : fd_{std::move(fd)} {}
+    // `ring`, if there is one, outlives the tap.
+    explicit Tap(UniqueFd fd, WriteRing* ring = nullptr) : fd_{std::move(fd)}, ring_{ring} {}
 
     // Non-blocking, with our header size and without offloads or carrier: what a fresh device has.
     Outcome<Unit> prepare();
@@ -29,8 +31,8 @@ class Tap {
     // Of a multi-queue device: only attached queues are given frames.
     Outcome<Unit> set_attached(bool attached);
 
-    // Header and frame in one; false when the kernel did not take it (link down, out of memory).
-    bool write(std::span<const std::uint8_t> bytes);
+    // Each is a header and its frame; not taken when the link is down or memory short.
+    void write(std::span<TapWrite> frames);
 
     enum class Read { frame, empty, failed };
     // One header and frame; `size` says how much of `room` they fill. `failed`: the device is gone.
@@ -40,6 +42,7 @@ class Tap {
 
   private:
     UniqueFd fd_;
+    WriteRing* ring_;
 };
 
 } // namespace zocalo::net

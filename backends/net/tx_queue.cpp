@@ -46,6 +46,7 @@ TxQueue::TxQueue(
 {
     batch_.reserve(kBatchPackets);
     ops_.reserve(kBatchOps);
+    writes_.reserve(kBatchPackets);
 }
 
 bool TxQueue::resume(const RingLog::Found& found)
@@ -70,9 +71,9 @@ TxQueue::Round TxQueue::serve()
     ops_.clear();
     used_ = 0;
     Round round{.after = gather()};
-    const bool fetched = fetch();
+    deliver(fetch());
     for (const Pending& pending : batch_)
-        answer(pending.packet, deliver(pending, fetched));
+        answer(pending.packet, pending.status);
     if (!batch_.empty()) {
         round.notify = ring_.publish();
         log_.answered(ring_.rsp_prod());
@@ -162,7 +163,29 @@ std::int16_t TxQueue::refused(const TxPacket& packet)
     return NETIF_RSP_ERROR;
 }
 
-std::int16_t TxQueue::deliver(const Pending& pending, bool fetched)
+void TxQueue::deliver(bool fetched)
+{
+    writes_.clear();
+    for (Pending& pending : batch_)
+        pending.status = prepare(pending, fetched);
+    tap_.write(writes_);
+    auto next = writes_.begin();
+    for (Pending& pending : batch_) {
+        if (!pending.written)
+            continue;
+        const TapWrite& frame = *next++;
+        if (!frame.taken) {
+            ++stats_.tap_refused;
+            pending.status = NETIF_RSP_DROPPED;
+            continue;
+        }
+        ++stats_.packets;
+        stats_.bytes += frame.bytes.size() - sizeof(TapHeader);
+    }
+}
+
+// The answer, should its frame be taken, which goes to writes_ if there is one.
+std::int16_t TxQueue::prepare(Pending& pending, bool fetched)
 {
     if (pending.packet.drop != TxDrop::none)
         return refused(pending.packet);
@@ -180,12 +203,8 @@ std::int16_t TxQueue::deliver(const Pending& pending, bool fetched)
         return NETIF_RSP_ERROR;
     }
     std::memcpy(room.data(), &out->header, sizeof out->header);
-    if (!tap_.write(room.first(sizeof(TapHeader) + out->length))) {
-        ++stats_.tap_refused;
-        return NETIF_RSP_DROPPED;
-    }
-    ++stats_.packets;
-    stats_.bytes += out->length;
+    writes_.push_back({room.first(sizeof(TapHeader) + out->length)});
+    pending.written = true;
     return NETIF_RSP_OKAY;
 }
 

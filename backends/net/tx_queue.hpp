@@ -66,13 +66,16 @@ class TxQueue {
         TxPacket packet;
         std::uint32_t at{};       // of the header's room in the arena; the frame follows
         std::uint16_t first_op{}; // in ops_
+        std::int16_t status{};    // of its answer
+        bool written{};           // its frame is the next of writes_
     };
 
     After gather();
     bool room_for_one() const;
     void take(const TxPacket& packet);
     bool fetch();
-    std::int16_t deliver(const Pending& pending, bool fetched);
+    void deliver(bool fetched);
+    std::int16_t prepare(Pending& pending, bool fetched);
     bool copied(const Pending& pending) const;
     std::int16_t refused(const TxPacket& packet);
     void answer(const TxPacket& packet, std::int16_t status);
@@ -87,6 +90,7 @@ class TxQueue {
     TxAssembler assembler_;
     std::vector<Pending> batch_;
     std::vector<xen::GrantCopy> ops_;
+    std::vector<TapWrite> writes_;
     Arena arena_;
     std::size_t used_{};
     TxStats stats_;

@@ -61,6 +61,7 @@ Outcome<std::unique_ptr<Vif>> Vif::open(
     xen::GrantTable& grants,
     const backend::AddNic& config,
     std::vector<UniqueFd> taps,
+    WriteRing* ring,
     NetJournal journal,
     Stopped stopped
 )
@@ -74,7 +75,7 @@ Outcome<std::unique_ptr<Vif>> Vif::open(
     std::unique_ptr<Vif> vif{new Vif{io, events, grants, config, std::move(stopped)}};
     vif->journal_ = std::move(journal);
     for (UniqueFd& fd : taps) {
-        Tap& tap = vif->taps_.emplace_back(std::move(fd));
+        Tap& tap = vif->taps_.emplace_back(std::move(fd), ring);
         TRY(tap.prepare());
     }
     return vif;

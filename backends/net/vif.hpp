@@ -23,13 +23,15 @@ class Vif {
     // From the event loop: this card is served no longer; the process and its other cards go on.
     using Stopped = std::function<void(const std::string& reason)>;
 
-    // `taps`: one descriptor per queue the guest may use.
+    // `taps`: one descriptor per queue the guest may use; `ring`, which may be null, outlives the
+    // card.
     static Outcome<std::unique_ptr<Vif>> open(
         boost::asio::io_context& io,
         backend::EventPump& events,
         xen::GrantTable& grants,
         const backend::AddNic& config,
         std::vector<UniqueFd> taps,
+        WriteRing* ring,
         NetJournal journal,
         Stopped stopped
     );

@@ -68,7 +68,7 @@ def test_what_a_guest_writes_is_in_the_image_and_reads_back(dom0, guest):
 
 # All that a backend may have open; the rest of the pattern is the device of its kind.
 OPEN = r"(/dev/null|socket:.*|pipe:.*|anon_inode:\[(eventpoll|eventfd|timerfd)\]|/dev/xen/(evtchn|gntdev)|{more})"
-MORE = {"blk": ".*[.]img", "net": "/dev/net/tun"}
+MORE = {"blk": ".*[.]img", "net": r"/dev/net/tun|anon_inode:\[io_uring\]"}
 
 
 @pytest.mark.parametrize("kind", ["blk", "net"])

@@ -85,6 +85,28 @@ TEST_F(NetServiceTest, FramesPassBetweenGuestAndTap)
     EXPECT_GT(events_.notified(events_.local_of(kRxPort)), 0u);
 }
 
+TEST_F(NetServiceTest, FramesOfOneBatchLeaveInTheirOrder)
+{
+    plug_in();
+    ASSERT_TRUE(std::holds_alternative<backend::Done>(ask(request_)));
+    constexpr unsigned kFrames = 100; // more than a batch
+    std::vector<Frame> out;
+    for (unsigned i = 0; i < kFrames; ++i) {
+        out.push_back(ipv4(17, udp(bytes("frame " + std::to_string(i)))));
+        fill(grants_, 100 + i, 0, out.back());
+        tx_.push_hidden(tx_slot(static_cast<unsigned>(out.back().size()), 0, 0, i, 100 + i));
+    }
+    tx_.show();
+    kick(kTxPort);
+    ASSERT_TRUE(run_until([&, at = 0u]() mutable {
+        while (at < kFrames && wire_saw(out[at]))
+            ++at;
+        return at == kFrames;
+    }));
+    for (const netif_tx_response& answer : tx_.take())
+        EXPECT_EQ(answer.status, NETIF_RSP_OKAY) << answer.id;
+}
+
 TEST_F(NetServiceTest, AConnectedGuestChangesItsHeadroom)
 {
     plug_in();
