@@ -91,6 +91,7 @@ def test_a_backend_has_no_rights_and_reaches_nothing_that_is_not_listed(dom0, gu
         assert not ("w" in mapping.split()[1] and "x" in mapping.split()[1]), mapping
     limits = dom0.must(f"cat /proc/{pid}/limits")
     assert re.search(r"Max core file size +0 +0", limits), limits
+    assert dom0.must(f"cut -d ' ' -f 19 /proc/{pid}/stat").strip() == "-10"
     assert f"/zocalo-backends.scope/{kind}-" in dom0.must(f"cat /proc/{pid}/cgroup")
 
 

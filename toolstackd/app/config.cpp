@@ -42,6 +42,7 @@ const Key kKeys[] = {
     {"backends", "netback", &Config::netback},
     {"backends", "scopes", &Config::backend_scopes},
     {"backends", "own_users", &Config::backend_own_users},
+    {"backends", "priority", &Config::backend_priority, 0, 20},
     {"backends", "poll_us", &Config::backend_poll_us, 0, 10'000},
     {"dumps", "folder", &Config::dump_folder},
     {"dumps", "program", &Config::dump_program},

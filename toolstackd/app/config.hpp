@@ -41,6 +41,7 @@ struct Config {
     std::string netback{"/usr/libexec/zocalo/zocalo-netback"};
     bool backend_scopes{true}; // control groups of their own, in one systemd scope
     bool backend_own_users{true};
+    std::uint64_t backend_priority{10}; // steps of nice(1) before dom0's other programs
     std::uint64_t backend_poll_us{100}; // how long a ring is watched before its process sleeps
 
     // [dumps]

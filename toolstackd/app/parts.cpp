@@ -115,6 +115,7 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.programs = {config.blkback, config.netback};
     options.scope = config.backend_scopes;
     options.own_users = config.backend_own_users;
+    options.priority = static_cast<int>(config.backend_priority);
     options.poll = std::chrono::microseconds{config.backend_poll_us};
     options.pid_namespaces = ::geteuid() == 0;
     if (!config.backend_user.empty()) {

@@ -47,7 +47,10 @@ struct LauncherOptions {
     std::string directory{"/run/zocalo/backends"};
     std::array<std::string, 2> programs; // of disk and nic; empty: where the package puts them
     unsigned uid{}, gid{};               // what the process becomes; 0: it stays root
-    bool own_users{true};             // unless it stays root: a number of its own for each process
+    bool own_users{true}; // unless it stays root: a number of its own for each process
+    // Steps of nice(1) before other programs: whoever waits for a frame or a block that a process
+    // hands on would else run before it hands on the next.
+    int priority{};
     std::chrono::microseconds poll{}; // how long a process watches a ring before it sleeps
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
     bool pid_namespaces{false}; // each process the first of a PID namespace of its own; needs root
