@@ -116,6 +116,12 @@ def style(stage: Stage) -> Sum:
     return total
 
 
+def second_compiler(stage: Stage) -> Sum:
+    ok = stage.command("cmake", "--preset", "clang", *launcher()) and \
+        stage.command(sys.executable, "tools/check_clang.py", "build/clang")
+    return Sum(passed=1) if ok else stage.broken("clang refuses something")
+
+
 def unit(preset: str, label: str):
     def run(stage: Stage) -> Sum:
         if not built(stage, preset):
@@ -186,6 +192,7 @@ def lab_only(*options: str):
 STAGES = {
     "style": ("format, includes, sizes; tests of the tools", style),
     "gcc": ("GCC, optimised: unit tests and the package", release),
+    "parse": ("clang: parses everything, as errors what GCC lets pass", second_compiler),
     "lab": ("dom0 and guests on Xen under QEMU, and what is about hypervisor-core on that", lab),
     "clang": ("clang with ASan and UBSan: unit tests", unit("clang", "unit")),
     "dev": ("GCC with ASan and UBSan: unit tests", unit("dev", "unit")),
@@ -198,7 +205,7 @@ STAGES = {
 }
 
 # The rest has not passed as a whole on one tree yet; `--all` runs it too, and it comes here when it does.
-DEFAULT = ("style", "gcc", "lab")
+DEFAULT = ("style", "gcc", "parse", "lab")
 
 
 def main() -> int:
