@@ -2,6 +2,7 @@
 #include "backends/blk/device.hpp"
 #include "tests/unit/backends/blk/device_world.hpp"
 #include "tests/unit/backends/blk/request_builder.hpp"
+#include "tests/unit/backends/common/played_ticks.hpp"
 
 #include <fcntl.h>
 
@@ -53,21 +54,9 @@ TEST_F(DeviceTest, ServesRequestsThatCameBeforeAndAfterItConnected)
     EXPECT_EQ(events.notified(port()), 2u);
 }
 
-// One whose guest has been quick: it looks a hundred times before it rests.
-backend::Poll open_poll()
-{
-    static backend::Ticks now = 0;
-    backend::Poll poll{1000, [] { return now += 10; }};
-    for (int i = 0; i < 100; ++i) {
-        static_cast<void>(poll.watch([] { return true; }));
-        poll.begin();
-    }
-    return poll;
-}
-
 TEST_F(DeviceTest, WhatComesWhileTheRingIsWatchedNeedsNoEvent)
 {
-    poll = open_poll();
+    poll = backend::test::open_poll();
     image->at_once = 0;
     unsigned looks = 0;
     bool asked = true;

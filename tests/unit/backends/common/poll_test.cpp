@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/common/poll.hpp"
+#include "tests/unit/backends/common/played_ticks.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,9 @@
 namespace zocalo::backend {
 namespace {
 
-constexpr Ticks kLongest = 1000;
+using test::open_poll;
+using Played = test::PlayedTicks;
+constexpr Ticks kLongest = test::kLongestPoll;
 
 TEST(PollWindow, OpensAfterABurstOfQuickRequestsOnly)
 {
@@ -46,23 +48,6 @@ TEST(PollWindow, NeverWithoutALength)
     for (int i = 0; i < 100; ++i)
         window.waited(0);
     EXPECT_EQ(window.length(), 0u);
-}
-
-// A counter that moves when it is read, and by hand.
-struct Played {
-    static inline Ticks now = 0;
-    static Ticks read() { return now += 10; }
-};
-
-Poll open_poll()
-{
-    Played::now = 0;
-    Poll poll{kLongest, Played::read};
-    for (int i = 0; i < 100; ++i) {
-        static_cast<void>(poll.watch([] { return true; }));
-        poll.begin();
-    }
-    return poll;
 }
 
 TEST(Poll, LooksUntilSomethingComes)

@@ -2,40 +2,18 @@
 // A connected queue pair in the event loop, with a tap whose other end the test holds.
 #include "backends/net/queue_pump.hpp"
 #include "common/xen-sys/fake/fake_event_channels.hpp"
+#include "tests/unit/backends/common/played_ticks.hpp"
 #include "tests/unit/backends/net/frames.hpp"
 #include "tests/unit/backends/net/frontend.hpp"
 
 #include <gtest/gtest.h>
-
-#include <functional>
 
 namespace zocalo::net {
 namespace {
 
 using namespace test;
 
-// A processor's counter that moves when it is read; then something may happen.
-struct Played {
-    static inline backend::Ticks now = 0;
-    static inline std::function<void()> on_read;
-    static backend::Ticks read()
-    {
-        if (on_read)
-            on_read();
-        return now += 10;
-    }
-};
-
-// Of a ring whose guest has been quick: it looks a hundred times before it rests.
-backend::Poll open_poll()
-{
-    backend::Poll poll{1000, Played::read};
-    for (int i = 0; i < 100; ++i) {
-        static_cast<void>(poll.watch([] { return true; }));
-        poll.begin();
-    }
-    return poll;
-}
+using Played = backend::test::PlayedTicks;
 
 class QueuePumpTest : public ::testing::Test {
   protected:
@@ -80,7 +58,7 @@ class QueuePumpTest : public ::testing::Test {
 
 TEST_F(QueuePumpTest, APacketThatComesWhileTheRingIsWatchedNeedsNoEvent)
 {
-    poll_ = open_poll();
+    poll_ = backend::test::open_poll();
     bool asked = true;
     Played::on_read = [this, &asked, reads = 0]() mutable {
         if (++reads == 10)
