@@ -4,6 +4,8 @@
 #include "tests/unit/backends/blk/request_builder.hpp"
 #include "tests/unit/backends/common/played_ticks.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <fcntl.h>
 
 namespace zocalo::blk {
@@ -72,6 +74,25 @@ TEST_F(DeviceTest, WhatComesWhileTheRingIsWatchedNeedsNoEvent)
     EXPECT_EQ(front.take<blkif_response>()->id, 2u);
     EXPECT_GT(looks, 50u);
     EXPECT_TRUE(front.push(direct(BLKIF_OP_WRITE, 3, 8, {{5, 0, 7}}))) << "it sleeps now";
+}
+
+TEST_F(DeviceTest, AGuestThatFillsTheRingWhileItIsWatchedDoesNotKeepTheOthersWaiting)
+{
+    poll = backend::test::open_poll();
+    image->at_once = 0;
+    std::uint64_t sent = 1;
+    image->on_collect = [&] {
+        if (sent < 20)
+            front.push(direct(BLKIF_OP_WRITE, ++sent, 8, {{5, 0, 7}}));
+    };
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    ASSERT_TRUE(device->connect(connect_request()));
+    std::uint64_t sent_before_others = 0;
+    boost::asio::post(io, [&] { sent_before_others = sent; });
+    turn();
+    EXPECT_EQ(sent, 20u) << "it is served in the end";
+    EXPECT_GT(sent_before_others, 1u);
+    EXPECT_LT(sent_before_others, 12u);
 }
 
 TEST_F(DeviceTest, ARingIsNotWatchedUnlessItIsTold)
