@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Image: where a disk's bytes live, as the queues see it: asynchronous transfers with a bounded
-// number in flight. An interface, so that queues run in tests against memory; aio_image is the real
-// one, and other media and engines (io_uring, NBD, RBD) come beside it.
+// number in flight. An interface, so that queues run in tests against memory; raw_image is what the
+// real ones have in common, and other media (NBD, RBD) come beside it.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +53,7 @@ class Image {
     // Looks for what has completed already, so that a fast medium costs no turn of the event loop.
     virtual void collect() {}
     // Where completions go; called from the event loop or by collect(), with all that are ready,
-    // never inside submit() or kick().
+    // never inside submit() or kick(). It must not destroy the image.
     virtual void on_completed(OnCompleted callback) = 0;
 };
 
