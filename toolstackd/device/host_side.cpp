@@ -111,19 +111,24 @@ void close_nic(const rpc::NicConfig& nic, const std::string& vifname)
         log_warning(describe(done.error()));
 }
 
-// Opens what the device needs of the host and hands it to the process.
-Answer<backend::Ready>
-XenDevices::add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfig config)
+// Opens what the device needs of the host and hands it to the process; `patience` is for an image
+// that another process has.
+Answer<backend::Ready> XenDevices::add(
+    std::shared_ptr<Backend> backend,
+    DeviceOwner owner,
+    DeviceConfig config,
+    std::chrono::milliseconds patience
+)
 {
     const std::string name = device_name(owner.domid, config);
     const std::string label = owner.name + " " + name;
     if (const auto* disk = std::get_if<rpc::DiskConfig>(&config)) {
         using Files = std::shared_ptr<std::vector<UniqueFd>>;
         std::function<Outcome<Files>()> work =
-            [launcher = launcher_, uuid = owner.uuid, copy = *disk]() -> Outcome<Files> {
+            [launcher = launcher_, uuid = owner.uuid, copy = *disk, patience]() -> Outcome<Files> {
             auto files = std::make_shared<std::vector<UniqueFd>>();
             if (!copy.target.empty() || !copy.cdrom)
-                files->push_back(TRY(open_image(copy)));
+                files->push_back(TRY(open_image(copy, patience)));
             files->push_back(TRY(launcher->journal(uuid, key_of(copy))));
             return files;
         };

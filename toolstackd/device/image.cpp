@@ -4,9 +4,12 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <thread>
 
 namespace zocalo::toolstack {
 namespace {
+
+constexpr std::chrono::milliseconds kBetweenLooks{5};
 
 Error refuse(const rpc::DiskConfig& disk, Code code, const std::string& why, std::string next)
 {
@@ -21,9 +24,24 @@ Error open_error(const rpc::DiskConfig& disk, int error)
     return e;
 }
 
+// False when somebody else has it and keeps it.
+bool lock(int fd, bool readonly, std::chrono::milliseconds patience)
+{
+    struct flock wanted {};
+    wanted.l_type = static_cast<short>(readonly ? F_RDLCK : F_WRLCK);
+    wanted.l_whence = SEEK_SET;
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (::fcntl(fd, F_OFD_SETLK, &wanted) != 0 && (errno == EAGAIN || errno == EACCES)) {
+        if (std::chrono::steady_clock::now() >= until)
+            return false;
+        std::this_thread::sleep_for(kBetweenLooks);
+    }
+    return true; // or its file system knows no locks
+}
+
 } // namespace
 
-Outcome<UniqueFd> open_image(const rpc::DiskConfig& disk)
+Outcome<UniqueFd> open_image(const rpc::DiskConfig& disk, std::chrono::milliseconds patience)
 {
     if (disk.target.empty())
         return Error{
@@ -44,15 +62,13 @@ Outcome<UniqueFd> open_image(const rpc::DiskConfig& disk)
         return refuse(
             disk, Code::usage, "is neither a regular file nor a block device", "see `disk=`"
         );
-    struct flock lock {};
-    lock.l_type = static_cast<short>(disk.readonly ? F_RDLCK : F_WRLCK);
-    lock.l_whence = SEEK_SET;
-    if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES))
+    if (!lock(fd.get(), disk.readonly, patience))
         return refuse(
             disk,
             Code::conflict,
             "is in use by another program",
-            "find it with `fuser -v " + disk.target + "`"
+            "find it with `fuser -v " + disk.target +
+                "`; if there is none, a killed backend's transfers have not ended yet"
         );
     return fd;
 }

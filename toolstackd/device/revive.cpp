@@ -16,6 +16,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t kDeaths = 8;
 constexpr auto kDeathsIn = 60s;
 
+// The kernel does not wait for a killed process's transfers through io_uring, and repeating them
+// before they have ended could undo what the guest writes next: they hold the image's lock.
+constexpr auto kTransfersEnd = 20s;
+
 } // namespace
 
 void XenDevices::lost(const rpc::Uuid& uuid, DeviceKind kind, const std::string& why)
@@ -64,7 +68,7 @@ asio::awaitable<void> XenDevices::revive(rpc::Uuid uuid, DeviceKind kind)
         }
         const std::shared_ptr<Backend> process = *backend;
         if (process->device(key_of(session->config()).devid) == nullptr) {
-            auto ready = co_await add(process, owner, session->config());
+            auto ready = co_await add(process, owner, session->config(), kTransfersEnd);
             if (!ready) {
                 // Died again: that is told apart.
                 if (ready.error().code != Code::unreachable)

@@ -73,7 +73,10 @@ class XenDevices final : public Devices {
     std::shared_ptr<Backend> slot_of(const DeviceOwner& owner, DeviceKind kind);
     Answer<std::shared_ptr<Backend>> backend_of(DeviceOwner owner, DeviceKind kind, bool may_start);
     Answer<backend::Ready>
-    add(std::shared_ptr<Backend> backend, DeviceOwner owner, DeviceConfig config);
+    add(std::shared_ptr<Backend> backend,
+        DeviceOwner owner,
+        DeviceConfig config,
+        std::chrono::milliseconds patience = {});
     void handle(const rpc::Uuid& uuid, DeviceKind kind, const backend::Event& event);
     void lost(const rpc::Uuid& uuid, DeviceKind kind, const std::string& why);
     boost::asio::awaitable<void> revive(rpc::Uuid uuid, DeviceKind kind);
