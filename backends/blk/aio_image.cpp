@@ -3,17 +3,9 @@
 
 #include <array>
 #include <cerrno>
-#include <sys/eventfd.h>
 #include <utility>
 
 namespace zocalo::blk {
-
-namespace {
-
-// The kernel had no memory for a submission: it may have soon.
-constexpr std::chrono::milliseconds kRetry{5};
-
-} // namespace
 
 Outcome<std::unique_ptr<AioImage>> AioImage::create(
     boost::asio::io_context& io, backend::Worker& worker, UniqueFd file, const Wanted& wanted
@@ -25,18 +17,14 @@ Outcome<std::unique_ptr<AioImage>> AioImage::create(
         return system_error(
             "cannot set up asynchronous I/O", -error, "raise the sysctl fs.aio-max-nr"
         );
-    const int event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (event < 0)
-        return system_error("cannot make an eventfd", errno);
-    image->event_.assign(event);
-    image->wait();
+    TRY(image->bell_.open([raw = image.get()] { raw->gather(); }));
     return image;
 }
 
 AioImage::AioImage(
     boost::asio::io_context& io, backend::Worker& worker, std::shared_ptr<Opened> opened
 )
-    : RawImage{io, worker, std::move(opened)}, event_{io}, retry_{io}, controls_(depth())
+    : RawImage{io, worker, std::move(opened)}, bell_{io}, controls_(depth())
 {
     batch_.reserve(depth());
 }
@@ -66,7 +54,7 @@ void AioImage::prepare(Slot& slot)
         ::io_prep_pread(&control, file(), t.data.data(), t.data.size(), offset);
     else
         ::io_prep_pwrite(&control, file(), t.data.data(), t.data.size(), offset);
-    ::io_set_eventfd(&control, event_.native_handle());
+    ::io_set_eventfd(&control, bell_.fd());
     control.data = &slot;
     batch_.push_back(&control);
 }
@@ -80,46 +68,16 @@ std::size_t AioImage::push()
         if (taken > 0) {
             sent += static_cast<std::size_t>(taken);
         } else if (taken == -EAGAIN || taken == 0) {
-            retry_later();
+            bell_.retry([this] { kick(); });
             break;
         } else if (taken != -EINTR) {
             // The first of the rest was refused; the others may still be good.
             ended(*static_cast<Slot*>(batch_[sent]->data), taken);
             ++sent;
-            // The kernel will not announce it: wake the loop as if it did.
-            ::eventfd_write(event_.native_handle(), 1);
+            bell_.ring();
         }
     }
     return sent;
-}
-
-void AioImage::retry_later()
-{
-    retry_.expires_after(kRetry);
-    retry_.async_wait([this, here = alive()](boost::system::error_code ec) {
-        if (!ec && *here)
-            kick();
-    });
-}
-
-void AioImage::wait()
-{
-    event_.async_wait(
-        boost::asio::posix::stream_descriptor::wait_read,
-        [this, here = alive()](boost::system::error_code ec) {
-            if (ec || !*here)
-                return;
-            silence(); // before the events: none is missed
-            gather();
-            wait();
-        }
-    );
-}
-
-void AioImage::silence()
-{
-    eventfd_t count = 0;
-    ::eventfd_read(event_.native_handle(), &count);
 }
 
 void AioImage::reap()

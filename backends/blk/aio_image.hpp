@@ -3,10 +3,9 @@
 // eventfd that the event loop waits on. Only the engine: the rest is RawImage's.
 #pragma once
 
+#include "backends/blk/bell.hpp"
 #include "backends/blk/raw_image.hpp"
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <libaio.h>
 
 namespace zocalo::blk {
@@ -23,15 +22,12 @@ class AioImage final : public RawImage {
     AioImage(boost::asio::io_context& io, backend::Worker& worker, std::shared_ptr<Opened> opened);
     std::size_t hand_over(std::span<Slot* const> slots) override;
     void reap() override;
-    void silence() override;
+    void silence() override { bell_.silence(); }
     void prepare(Slot& slot);
     std::size_t push();
-    void retry_later();
-    void wait();
 
     io_context_t context_ = nullptr;
-    boost::asio::posix::stream_descriptor event_;
-    boost::asio::steady_timer retry_;
+    Bell bell_;
     std::vector<iocb> controls_; // what libaio knows the slot of the same number by
     std::vector<iocb*> batch_;
 };

@@ -25,6 +25,8 @@
 
 namespace zocalo::blk {
 
+class Uring;
+
 class Device : public std::enable_shared_from_this<Device> {
   public:
     // What all disks of a process share; outlives them.
@@ -34,6 +36,7 @@ class Device : public std::enable_shared_from_this<Device> {
         xen::GrantTable& grants;
         backend::Worker& worker;
         std::function<void(backend::Event)> tell;
+        Uring* ring{}; // null: images are served through libaio
     };
 
     static Outcome<std::shared_ptr<Device>> create(

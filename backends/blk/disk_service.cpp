@@ -2,6 +2,8 @@
 #include "backends/blk/disk_service.hpp"
 
 #include "backends/blk/aio_image.hpp"
+#include "backends/blk/engine.hpp"
+#include "backends/blk/uring_image.hpp"
 #include "backends/common/log.hpp"
 
 namespace zocalo::blk {
@@ -63,13 +65,21 @@ Outcome<backend::Ready> DiskService::add(const backend::AddDisk& request, Fds& f
 
 Outcome<std::unique_ptr<Image>> DiskService::open(const backend::AddDisk& disk, UniqueFd file)
 {
-    AioImage::Wanted wanted;
+    RawImage::Wanted wanted;
     wanted.read_only = disk.read_only || disk.cdrom;
     wanted.sector_size = disk.sector_size;
-    auto image =
-        TRY(AioImage::create(surroundings_.io, surroundings_.worker, std::move(file), wanted));
+    std::unique_ptr<RawImage> image;
+    auto& [io, pump, grants, worker, tell, ring] = surroundings_;
+    if (ring != nullptr)
+        image = TRY(UringImage::create(io, worker, *ring, std::move(file), wanted));
+    else
+        image = TRY(AioImage::create(io, worker, std::move(file), wanted));
     if (!image->note().empty())
         backend::log(backend::Level::warning, disk.label + ": " + image->note());
+    const Engine engine = ring != nullptr ? Engine::io_uring : Engine::libaio;
+    backend::log(
+        backend::Level::info, disk.label + ": served through " + std::string{name(engine)}
+    );
     return std::unique_ptr<Image>{std::move(image)};
 }
 

@@ -98,9 +98,10 @@ int discard(int fd, const Medium& medium, std::uint64_t offset, std::uint64_t le
 Outcome<Medium> examine(int fd, std::uint32_t smallest)
 {
     Medium medium;
-    const int flags = ::fcntl(fd, F_GETFL);
+    int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0)
         return system_error("the image's descriptor is not open", errno);
+    flags &= ~O_NONBLOCK; // an engine may take it for leave to fail what must wait
     medium.writable = (flags & O_ACCMODE) == O_RDWR;
     TRY(measure(fd, medium));
     if (medium.bytes < smallest)
@@ -109,13 +110,13 @@ Outcome<Medium> examine(int fd, std::uint32_t smallest)
             "the image holds " + std::to_string(medium.bytes) + " bytes, less than one sector",
             "make it larger, for instance with truncate -s 1G"};
     examine_discard(fd, medium);
-    if (::fcntl(fd, F_SETFL, flags | O_DIRECT) != 0) {
+    if (::fcntl(fd, F_SETFL, flags | O_DIRECT) != 0)
         medium.note = "its file system has no direct I/O: the host's page cache is used";
-    } else if (!direct_read_works(fd, smallest)) {
-        ::fcntl(fd, F_SETFL, flags & ~O_DIRECT);
+    else if (!direct_read_works(fd, smallest))
         medium.note = "its medium refuses direct I/O of " + std::to_string(smallest) +
                       " bytes: the host's page cache is used; sector_size=4096 may avoid that";
-    }
+    if (!medium.note.empty())
+        ::fcntl(fd, F_SETFL, flags & ~O_DIRECT);
     return medium;
 }
 

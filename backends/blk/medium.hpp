@@ -26,7 +26,8 @@ Outcome<std::uint64_t> size_of(int fd);
 // Gives the bytes back, blocking; 0 or an errno value.
 int discard(int fd, const Medium& medium, std::uint64_t offset, std::uint64_t length, bool secure);
 
-// Turns O_DIRECT on or off on `fd`. `smallest` is the smallest transfer that must work, in bytes.
+// Turns O_DIRECT on or off on `fd`, and O_NONBLOCK off. `smallest` is the smallest transfer that
+// must work, in bytes.
 Outcome<Medium> examine(int fd, std::uint32_t smallest);
 
 } // namespace zocalo::blk

@@ -88,9 +88,6 @@ class RawImage : public Image {
     Slot& slot(std::size_t number) { return slots_[number]; }
     std::size_t depth() const { return slots_.size(); }
     int file() const { return opened_->file.get(); }
-    boost::asio::io_context& io() const { return io_; }
-    // Handlers of the event loop that come after the image find false here.
-    const std::shared_ptr<bool>& alive() const { return alive_; }
 
   private:
     void discard(Slot& slot);
@@ -107,6 +104,7 @@ class RawImage : public Image {
     std::vector<Completion> delivering_;
     OnCompleted callback_;
     bool collecting_ = false; // the callback submits, and its owner looks again
+    // A discard that ends after the image finds false here.
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -29,7 +29,7 @@ Error bad_argument(std::string_view argument)
         Code::usage,
         "cannot understand the argument `" + std::string{argument} + "`",
         "toolstackd starts this program; by hand: --domain=N --listen-fd=N --evtchn-fd=N "
-        "--gntdev-fd=N [--uid=N --gid=N] [--poll-us=N]"};
+        "--gntdev-fd=N [--uid=N --gid=N] [--poll-us=N]; of disks: [--engine=libaio|io_uring]"};
 }
 
 Outcome<unsigned> number_after(std::string_view argument, std::string_view name)
@@ -117,12 +117,13 @@ Outcome<Unit> drop_capabilities()
 
 } // namespace
 
-Outcome<Options> parse_options(std::span<char* const> arguments)
+Outcome<Options> parse_options(std::span<char* const> arguments, const TakeOwn& own)
 {
     Options options;
     bool domain_given = false;
     for (const char* argument : arguments)
-        TRY(apply(argument, options, domain_given));
+        if (!own || !own(argument))
+            TRY(apply(argument, options, domain_given));
     if (!domain_given && !options.version)
         return Error{Code::usage, "the argument --domain=N is missing", {}};
     return options;

@@ -11,7 +11,9 @@
 #include "common/xen-sys/grant_table.hpp"
 
 #include <chrono>
+#include <functional>
 #include <span>
+#include <string_view>
 
 namespace zocalo::backend {
 
@@ -27,8 +29,11 @@ struct Options {
     bool version = false;
 };
 
+// True for an argument that this kind of backend alone knows, and has taken.
+using TakeOwn = std::function<bool(std::string_view argument)>;
+
 // Errors are Code::usage and name the argument.
-Outcome<Options> parse_options(std::span<char* const> arguments);
+Outcome<Options> parse_options(std::span<char* const> arguments, const TakeOwn& own = {});
 
 struct Handed {
     UniqueFd listening;

@@ -3,6 +3,7 @@
 #include "backends/blk/disk_service.hpp"
 #include "tests/unit/backends/blk/device_world.hpp"
 #include "tests/unit/backends/blk/request_builder.hpp"
+#include "tests/unit/backends/blk/uring_peek.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -67,6 +68,36 @@ TEST_F(DiskServiceTest, ADiskLivesFromAddToRemove)
     EXPECT_TRUE(std::get<backend::DeviceList>(*answer).devices.empty());
     ask(backend::RemoveDevice{51712});
     EXPECT_TRUE(got<backend::Done>()); // again, after a daemon that died between
+}
+
+TEST_F(DiskServiceTest, DisksOfAProcessWithARingAreServedThroughIt)
+{
+    const std::unique_ptr<Uring> ring = Uring::create(io);
+    if (!ring)
+        GTEST_SKIP() << "no io_uring here";
+    Device::Surroundings with = surroundings;
+    with.ring = ring.get();
+    DiskService ringed{with, kGuest};
+    std::vector<UniqueFd> fds;
+    fds.emplace_back(image_file());
+    const std::string path = "/proc/self/fd/" + std::to_string(fds[0].get());
+    const UniqueFd same{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const auto keep = [this](backend::Answer a) { answer = std::move(a); };
+    ringed.handle(disk(51712), std::move(fds), keep);
+    ASSERT_TRUE(got<backend::Ready>());
+    grants.page(5).fill(std::byte{0x42});
+    front.push(test::direct(BLKIF_OP_WRITE, 1, 8, {{5, 0, 7}}));
+    ringed.handle(connect_request(), {}, keep);
+    ASSERT_TRUE(got<backend::Done>());
+    auto response = front.take<blkif_response>();
+    for (; !response; response = front.take<blkif_response>())
+        io.run_one();
+    EXPECT_EQ(response->id, 1u);
+    EXPECT_EQ(response->status, BLKIF_RSP_OKAY);
+    std::byte written{};
+    EXPECT_EQ(::pread(same.get(), &written, 1, 4096), 1);
+    EXPECT_EQ(written, std::byte{0x42});
+    EXPECT_EQ(UringPeek::taken(*ring), 1u);
 }
 
 TEST_F(DiskServiceTest, ACdDriveTakesAnotherMedium)

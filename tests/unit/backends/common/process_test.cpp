@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <string>
@@ -60,6 +61,17 @@ TEST(Options, NonsenseIsNamed)
         EXPECT_NE(options.error().what.find(word), std::string::npos);
     }
     EXPECT_FALSE(parse({}));
+}
+
+TEST(Options, OfOneKindAloneAreNonsenseToTheOther)
+{
+    const auto engine = [](std::string_view word) { return word == "--engine=io_uring"; };
+    for (const char* word : {"--engine=io_uring", "--engine=none", "--engine"}) {
+        std::string domain = "--domain=7", given = word;
+        const std::array arguments{domain.data(), given.data()};
+        EXPECT_EQ(bool{parse_options(arguments, engine)}, engine(word)) << word;
+        EXPECT_FALSE(parse_options(arguments)) << word;
+    }
 }
 
 TEST(Descriptors, OneThatWasAnnouncedMustBeOpen)
