@@ -44,6 +44,7 @@ const Key kKeys[] = {
     {"backends", "own_users", &Config::backend_own_users},
     {"backends", "priority", &Config::backend_priority, 0, 20},
     {"backends", "poll_us", &Config::backend_poll_us, 0, 10'000},
+    {"backends", "disk_engine", &Config::disk_engine},
     {"dumps", "folder", &Config::dump_folder},
     {"dumps", "program", &Config::dump_program},
     {"dumps", "file_mib", &Config::dump_file_mib, 1, 1 << 24},
@@ -130,6 +131,11 @@ Outcome<Unit> check(const Config& config, const std::string& origin)
         return Error{
             Code::usage,
             origin + ": log_level is one of error, warning, notice, info, debug",
+            "see toolstackd(8)"};
+    if (config.disk_engine != "libaio" && config.disk_engine != "io_uring")
+        return Error{
+            Code::usage,
+            origin + ": disk_engine is libaio or io_uring, not '" + config.disk_engine + "'",
             "see toolstackd(8)"};
     for (const auto* path :
          {&config.state_folder,

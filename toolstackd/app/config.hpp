@@ -43,6 +43,7 @@ struct Config {
     bool backend_own_users{true};
     std::uint64_t backend_priority{10}; // steps of nice(1) before dom0's other programs
     std::uint64_t backend_poll_us{100}; // how long a ring is watched before its process sleeps
+    std::string disk_engine{"libaio"};  // libaio, io_uring
 
     // [dumps]
     std::string dump_folder{"/var/lib/zocalo/dumps"};

@@ -117,6 +117,7 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.own_users = config.backend_own_users;
     options.priority = static_cast<int>(config.backend_priority);
     options.poll = std::chrono::microseconds{config.backend_poll_us};
+    options.disk_engine = config.disk_engine;
     options.pid_namespaces = ::geteuid() == 0;
     if (!config.backend_user.empty()) {
         errno = 0;

@@ -188,6 +188,8 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         "--evtchn-fd=4",
         "--gntdev-fd=5",
         "--poll-us=" + std::to_string(options_.poll.count())};
+    if (kind == DeviceKind::disk)
+        arguments.push_back("--engine=" + options_.disk_engine);
     if (options_.uid != 0) {
         const unsigned own = backend_user(domid, kind);
         arguments.push_back("--uid=" + std::to_string(options_.own_users ? own : options_.uid));

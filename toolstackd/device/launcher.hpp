@@ -51,7 +51,8 @@ struct LauncherOptions {
     // Steps of nice(1) before other programs: whoever waits for a frame or a block that a process
     // hands on would else run before it hands on the next.
     int priority{};
-    std::chrono::microseconds poll{}; // how long a process watches a ring before it sleeps
+    std::chrono::microseconds poll{};  // how long a process watches a ring before it sleeps
+    std::string disk_engine{"libaio"}; // how disks' processes ask the kernel for blocks
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
     bool pid_namespaces{false}; // each process the first of a PID namespace of its own; needs root
     bool scope{true}; // when systemd runs, the processes leave the daemon's scope for one of theirs

@@ -23,13 +23,15 @@ TEST(Config, NothingGivenIsTheDefaults)
 TEST(Config, ItsKeysAreRead)
 {
     const auto config = parse_config(
-        "[daemon]\nlog_level = \"debug\"\n[api]\nconnections = 7\n[backends]\nscopes = false\n",
+        "[daemon]\nlog_level = \"debug\"\n[api]\nconnections = 7\n[backends]\nscopes = false\n"
+        "disk_engine = \"io_uring\"\n",
         "f.toml"
     );
     ASSERT_TRUE(config) << config.error().what;
     EXPECT_EQ(config->level(), LogLevel::debug);
     EXPECT_EQ(config->connections, 7u);
     EXPECT_FALSE(config->backend_scopes);
+    EXPECT_EQ(config->disk_engine, "io_uring");
 }
 
 TEST(Config, MistakesNameTheirLine)
@@ -46,6 +48,10 @@ TEST(Config, MistakesNameTheirLine)
         error_of("[api]\nsocket = \"relative\""), "f.toml: 'relative' is not an absolute path"
     );
     EXPECT_NE(error_of("[daemon]\nlog_level = \"loud\"").find("debug"), std::string::npos);
+    EXPECT_EQ(
+        error_of("[backends]\ndisk_engine = \"aio\""),
+        "f.toml: disk_engine is libaio or io_uring, not 'aio'"
+    );
     EXPECT_EQ(error_of("[api\n").substr(0, 9), "f.toml:1:");
 }
 

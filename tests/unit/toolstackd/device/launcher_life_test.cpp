@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +89,22 @@ TEST_F(LauncherLifeTest, ANewProcessReplacesTheOldOne)
     const pid_t before = expect_one(launcher, DeviceKind::disk);
     ASSERT_TRUE(launcher.start(uuid, DeviceKind::disk, DomId{8}));
     EXPECT_NE(expect_one(launcher, DeviceKind::disk), before);
+}
+
+TEST_F(LauncherLifeTest, OnlyADisksProcessIsToldOfItsEngine)
+{
+    LauncherOptions chosen = options();
+    chosen.disk_engine = "io_uring";
+    ProcessLauncher launcher{chosen};
+    for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic}) {
+        ASSERT_TRUE(launcher.start(uuid, kind, DomId{7}));
+        const pid_t pid = expect_one(launcher, kind);
+        std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
+        const std::string line{std::istreambuf_iterator<char>(file), {}};
+        EXPECT_NE(line.find("--domain=7"), std::string::npos) << line;
+        EXPECT_EQ(line.find("--engine=io_uring") != std::string::npos, kind == DeviceKind::disk);
+        ASSERT_TRUE(launcher.end(uuid, kind, milliseconds{0}));
+    }
 }
 
 TEST_F(LauncherLifeTest, AProcessThatHasBarelyBegunIsEndedToo)
