@@ -24,15 +24,18 @@ BRIDGE = "10.78.0.1"
 
 @dataclass(frozen=True)
 class Candidate:
-    """Who serves the measured disk and card: the tool that makes the guest, its address, its xvdb."""
+    """Who serves the measured disk and card: the tool that makes the guest, its address, its xvdb, and the
+    engine of our disks from then on."""
 
     tool: str
     address: str
     disk: str = ""
+    engine: str = ""
 
 
 CANDIDATES = {
     "ours": Candidate("zl", "10.78.0.2", "format=raw,vdev=xvdb,access=rw,target=/dev/nullb0"),
+    "uring": Candidate("zl", "10.78.0.7", "format=raw,vdev=xvdb,access=rw,target=/dev/nullb3", "io_uring"),
     "linux": Candidate("xl", "10.78.0.3", "phy:/dev/nullb1,xvdb,w"),
     "qdisk": Candidate("xl", "10.78.0.4", "format=raw,vdev=xvdb,access=rw,backendtype=qdisk,target=/dev/nullb2"),
 }
@@ -59,6 +62,8 @@ class Guest:
         self.machine, self.name = machine, f"bench-{candidate}" + ("-peer" if peer else "")
         chosen = (PEERS if peer else CANDIDATES)[candidate]
         self.tool, self.address = chosen.tool, chosen.address
+        if chosen.engine:
+            choose_engine(machine, chosen.engine)
         root = f"{WORK}/{self.name}.img"
         machine.must(f"cp --reflink=always {GUESTS}/debian.img {root}")
         # For xl, a file is qdisk's business; Linux's backend gets a loop device.
@@ -70,22 +75,31 @@ class Guest:
                 "disk": [disk for disk in (first, chosen.disk) if disk], "vif": ["bridge=xenbr0"]}
         machine.put(f"{WORK}/{self.name}.cfg", "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items()))
         machine.must([self.tool, "create", f"{WORK}/{self.name}.cfg"], BOOT_S)
-        steal = ["--steal"] if self.tool == "zl" else []
-        self.shell = GuestShell(machine, [self.tool, "console", *steal, self.name])
-        self.shell.send("\n")
-        self.shell.expect("[#] ", BOOT_S)
+        self.attach()
         self.must("mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs tmp /tmp;"
                   f" ip link set lo up; ip address add {self.address}/24 dev eth0; ip link set eth0 up", BOOT_S)
+
+    def attach(self):
+        """Again after the daemon was restarted, which ends its consoles."""
+        steal = ["--steal"] if self.tool == "zl" else []
+        self.shell = GuestShell(self.machine, [self.tool, "console", *steal, self.name])
+        self.shell.send("\n")
+        self.shell.expect("[#] ", BOOT_S)
 
     def must(self, command: str, within: float = 900) -> str:
         return self.shell.must(command, within)
 
 
+def choose_engine(machine: Machine, engine: str):
+    machine.put("/etc/zocalo/toolstackd.toml", f'[backends]\ndisk_engine = "{engine}"\n')
+    machine.must("systemctl restart toolstackd", BOOT_S)
+
+
 def prepare(machine: Machine, disk_mib: int):
     machine.must(f"mkdir -p {WORK} && ip link add xenbr0 type bridge forward_delay 0"
                  f" && ip address add {BRIDGE}/24 dev xenbr0 && ip link set xenbr0 up")
-    machine.must("modprobe null_blk nr_devices=3 memory_backed=1 queue_mode=2 submit_queues=1 irqmode=0"
-                 f" gb=1 bs=512 && test -b /dev/nullb2 && test {disk_mib} -le 1024")
+    machine.must("modprobe null_blk nr_devices=4 memory_backed=1 queue_mode=2 submit_queues=1 irqmode=0"
+                 f" gb=1 bs=512 && test -b /dev/nullb3 && test {disk_mib} -le 1024")
 
 
 def processor_seconds(machine: Machine) -> dict[str, float]:
