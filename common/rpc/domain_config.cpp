@@ -254,7 +254,7 @@ std::optional<Error> resolve_nics(std::vector<NicConfig>& nics)
         if (!n.devid)
             taken.insert(*(n.devid = next));
         std::ranges::transform(n.mac, n.mac.begin(), [](char c) {
-            return c >= 'A' && c <= 'F' ? char(c + 32) : c;
+            return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
         });
         if (!n.gatewaydev.empty()) // routed
             n.bridge.clear();

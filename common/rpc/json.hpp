@@ -72,7 +72,7 @@ template <class T> json::value to_json(const T& value)
     } else if constexpr (std::is_same_v<T, bool> || std::is_arithmetic_v<T>) {
         return json::value(value);
     } else if constexpr (std::is_same_v<T, std::string>) {
-        return json::value(json::string(value));
+        return json::string{value};
     } else if constexpr (IsOptional<T>::value) {
         return value ? to_json(*value) : json::value(nullptr);
     } else if constexpr (IsVector<T>::value) {

@@ -30,7 +30,8 @@ int hex_value(char c)
 Uuid random_uuid()
 {
     Uuid uuid;
-    if (getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) != ssize_t(uuid.bytes.size()))
+    if (getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) !=
+        static_cast<ssize_t>(uuid.bytes.size()))
         std::abort(); // the kernel promises 16 bytes at once; a predictable identity is no fallback
     uuid.bytes[6] = static_cast<std::uint8_t>((uuid.bytes[6] & 0x0f) | 0x40);
     uuid.bytes[8] = static_cast<std::uint8_t>((uuid.bytes[8] & 0x3f) | 0x80);

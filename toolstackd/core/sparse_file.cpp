@@ -29,7 +29,8 @@ Outcome<Unit> SparseFile::append(std::span<const std::byte> bytes)
 {
     while (!bytes.empty()) {
         // Blocks are those of the file, not of the buffer: holes need aligned places.
-        const std::size_t size = std::min(bytes.size(), kBlock - std::size_t(at_ % kBlock));
+        const std::size_t size =
+            std::min(bytes.size(), kBlock - static_cast<std::size_t>(at_ % kBlock));
         const auto block = bytes.first(size);
         const bool zero = std::ranges::all_of(block, [](std::byte b) { return b == std::byte{}; });
         if (!zero)

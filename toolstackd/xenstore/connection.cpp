@@ -135,7 +135,7 @@ class Connection final : public XsConnection, public std::enable_shared_from_thi
         while (!waiting_to_write_ && open()) {
             if (output_.size() == written_ && !refill())
                 return;
-            const ssize_t n = put(std::string_view(output_).substr(written_));
+            const ssize_t n = put(std::string_view{output_}.substr(written_));
             if (n < 0 && errno != EAGAIN && errno != EINTR)
                 return shut(std::generic_category().message(errno));
             if (n > 0)

@@ -36,7 +36,7 @@ Outcome<XsRequest> permissions_request(const StoreChange& change)
     for (const std::string& permission : change.permissions) {
         const bool known = permission.size() >= 2 &&
                            std::string_view("nrwb").find(permission[0]) != std::string_view::npos &&
-                           xen::xs_number(std::string_view(permission).substr(1));
+                           xen::xs_number(std::string_view{permission}.substr(1));
         if (!known)
             return Error{
                 Code::usage,

@@ -40,7 +40,7 @@ std::optional<std::string> WatchTable::note(Token token, std::string_view path)
     Entry& entry = found->second;
     if (entry.queued.contains(path))
         return std::nullopt;
-    std::string queued{entry.queued.size() < kMostQueued ? path : std::string_view(entry.path)};
+    std::string queued{entry.queued.size() < kMostQueued ? path : std::string_view{entry.path}};
     if (!entry.queued.insert(queued).second)
         return std::nullopt;
     return queued;

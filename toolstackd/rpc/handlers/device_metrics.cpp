@@ -81,7 +81,7 @@ void write_devices(MetricsText& text, const std::vector<DomainStats>& domains)
         }
     }
     for (const auto& [name, samples] : families) {
-        const std::string_view counter = std::string_view(name).substr(name.find('_') + 1);
+        const std::string_view counter = std::string_view{name}.substr(name.find('_') + 1);
         const bool gauge = std::find(kGauges.begin(), kGauges.end(), counter) != kGauges.end();
         const std::string family = "zocalo_" + name + (gauge ? "" : "_total");
         text.family(family, gauge ? "gauge" : "counter", "Of a device's backend.");
