@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <vector>
 
 namespace zocalo::backend {
 namespace {
@@ -29,7 +30,8 @@ Error bad_argument(std::string_view argument)
         Code::usage,
         "cannot understand the argument `" + std::string{argument} + "`",
         "toolstackd starts this program; by hand: --domain=N --listen-fd=N --evtchn-fd=N "
-        "--gntdev-fd=N [--uid=N --gid=N] [--poll-us=N]; of disks: [--engine=libaio|io_uring]"};
+        "--gntdev-fd=N [--gntalloc-fd=N] [--uid=N --gid=N] [--poll-us=N]; of disks: "
+        "[--engine=libaio|io_uring]"};
 }
 
 Outcome<unsigned> number_after(std::string_view argument, std::string_view name)
@@ -59,6 +61,8 @@ Outcome<Unit> apply(std::string_view argument, Options& options, bool& domain_gi
         options.evtchn_fd = static_cast<int>(TRY(number_after(argument, "--evtchn-fd=")));
     } else if (argument.starts_with("--gntdev-fd=")) {
         options.gntdev_fd = static_cast<int>(TRY(number_after(argument, "--gntdev-fd=")));
+    } else if (argument.starts_with("--gntalloc-fd=")) {
+        options.gntalloc_fd = static_cast<int>(TRY(number_after(argument, "--gntalloc-fd=")));
     } else if (argument.starts_with("--uid=")) {
         options.uid = TRY(number_after(argument, "--uid="));
     } else if (argument.starts_with("--gid=")) {
@@ -131,7 +135,9 @@ Outcome<Options> parse_options(std::span<char* const> arguments, const TakeOwn& 
 
 Outcome<Handed> take_descriptors(const Options& options)
 {
-    std::array fds{options.listen_fd, options.evtchn_fd, options.gntdev_fd};
+    std::vector fds{options.listen_fd, options.evtchn_fd, options.gntdev_fd};
+    if (options.gntalloc_fd >= 0)
+        fds.push_back(options.gntalloc_fd);
     for (int fd : fds) {
         if (fd <= STDERR_FILENO || ::fcntl(fd, F_GETFD) < 0)
             return Error{
@@ -154,6 +160,7 @@ Outcome<Handed> take_descriptors(const Options& options)
     ::fcntl(options.listen_fd, F_SETFL, ::fcntl(options.listen_fd, F_GETFL) | O_NONBLOCK);
     handed.events = TRY(xen::open_event_channels(UniqueFd{options.evtchn_fd}));
     handed.grants = TRY(xen::open_grant_table(UniqueFd{options.gntdev_fd}));
+    handed.own_grants.reset(options.gntalloc_fd);
     // From here on a taken-over process can reach no other domain's event channels.
     TRY(handed.events->restrict_to(options.domain));
     return handed;

@@ -17,13 +17,15 @@
 
 namespace zocalo::backend {
 
-// --domain=N --listen-fd=3 --evtchn-fd=4 --gntdev-fd=5 [--uid=U --gid=G] [--poll-us=N]
+// --domain=N --listen-fd=3 --evtchn-fd=4 --gntdev-fd=5 [--gntalloc-fd=6] [--uid=U --gid=G]
+// [--poll-us=N]
 struct Options {
     DomId domain{};
     int listen_fd = 3;
     int evtchn_fd = 4;
     int gntdev_fd = 5;
-    unsigned uid = 0; // 0: the supervisor chose it already
+    int gntalloc_fd = -1; // none
+    unsigned uid = 0;     // 0: the supervisor chose it already
     unsigned gid = 0;
     std::chrono::microseconds poll{}; // how long a ring is watched before the process sleeps
     bool version = false;
@@ -39,6 +41,7 @@ struct Handed {
     UniqueFd listening;
     std::unique_ptr<xen::EventChannels> events;
     std::unique_ptr<xen::GrantTable> grants;
+    UniqueFd own_grants; // /dev/xen/gntalloc, if it was handed over; for xen::OwnPages
 };
 
 // Takes over the descriptors; closes every other one above stderr, so that nothing leaks in.

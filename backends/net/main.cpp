@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdio>
 #include <linux/if_tun.h>
+#include <optional>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -30,16 +31,33 @@ constexpr std::array kIoctls{
     static_cast<std::uint32_t>(TUNSETVNETHDRSZ),
 };
 
+// Frames lie in pages that this domain grants to itself, which makes copies cheaper; where there
+// are none left of those they lie in ordinary ones.
+std::optional<xen::OwnPages> own_pages(UniqueFd device)
+{
+    if (!device)
+        return std::nullopt;
+    auto pages = xen::OwnPages::grant(device.get(), kDom0, Arena::kPages);
+    if (pages)
+        return std::move(*pages);
+    backend::log(backend::Level::info, "copies cost more: " + describe(pages.error()));
+    return std::nullopt;
+}
+
 Outcome<Unit> serve(const backend::Options& options)
 {
     auto handed = TRY(backend::take_descriptors(options));
+    const std::optional<xen::OwnPages> pages = own_pages(std::move(handed.own_grants));
+    Arena arena = pages ? Arena{pages->pages().bytes} : Arena{};
+    if (pages)
+        handed.grants->lend(pages->pages());
     TRY(backend::drop_rights(options, kOpenFiles));
     boost::asio::io_context io{1};
     const backend::TickRate ticks;
     backend::EventPump events{
         io, *handed.events, [&] { return backend::Poll{ticks.in(options.poll)}; }};
     const std::unique_ptr<WriteRing> ring = WriteRing::create();
-    NetService service{io, events, *handed.grants, options.domain, ring.get()};
+    NetService service{{io, events, *handed.grants, arena, ring.get()}, options.domain};
     backend::ControlServer server{
         io, std::move(handed.listening), {backend::Kind::net, options.domain}, service, [&io] {
             io.stop();

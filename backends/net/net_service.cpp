@@ -61,12 +61,9 @@ Answer NetService::answer(const AddNic& request, Fds& fds)
     if (!journal)
         return failed(journal.error());
     auto vif = Vif::open(
-        io_,
-        events_,
-        grants_,
+        around_,
         request,
         std::move(fds),
-        ring_,
         std::move(*journal),
         [this, device = request.device, label = request.label](const std::string& reason) {
             log(Level::error, label + " stopped: " + reason);

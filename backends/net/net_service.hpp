@@ -14,17 +14,8 @@ namespace zocalo::net {
 
 class NetService final : public backend::Service {
   public:
-    // `domain` is the only one whose rings this process may serve; `ring` may be null.
-    NetService(
-        boost::asio::io_context& io,
-        backend::EventPump& events,
-        xen::GrantTable& grants,
-        DomId domain,
-        WriteRing* ring = nullptr
-    )
-        : io_{io}, events_{events}, grants_{grants}, domain_{domain}, ring_{ring}
-    {
-    }
+    // `domain` is the only one whose rings this process may serve.
+    NetService(const Surroundings& around, DomId domain) : around_{around}, domain_{domain} {}
 
     // Where events go; they are dropped until it is set.
     void on_event(std::function<void(backend::Event)> send) { send_ = std::move(send); }
@@ -48,11 +39,8 @@ class NetService final : public backend::Service {
     backend::Answer answer(const backend::Shutdown& request, Fds& fds);
     Vif* find(backend::DeviceId device);
 
-    boost::asio::io_context& io_;
-    backend::EventPump& events_;
-    xen::GrantTable& grants_;
+    Surroundings around_;
     DomId domain_;
-    WriteRing* ring_;
     std::map<backend::DeviceId, std::unique_ptr<Vif>> vifs_;
     std::function<void(backend::Event)> send_;
 };

@@ -33,9 +33,7 @@ Outcome<xen::BackRing> attach(const xen::GrantMapping& page, std::size_t slot_by
 
 struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
     State(
-        asio::io_context& io_,
-        backend::EventPump& events_,
-        xen::GrantTable& grants,
+        const Surroundings& around,
         Tap& tap_,
         const Frontend& frontend_,
         std::array<xen::GrantMapping, 2> pages_,
@@ -44,18 +42,25 @@ struct QueuePump::State : std::enable_shared_from_this<QueuePump::State> {
         Card& card_,
         Broken broken_
     )
-        : io{io_}, events{events_}, tap{tap_}, frontend{frontend_}, pages{std::move(pages_)},
-          tx{rings[0], frontend_.domain, grants, tap_, logs.tx, frontend_.multicast},
+        : io{around.io}, events{around.events}, tap{tap_}, frontend{frontend_},
+          pages{std::move(pages_)}, tx{rings[0],
+                                       frontend_.domain,
+                                       around.grants,
+                                       around.arena,
+                                       tap_,
+                                       logs.tx,
+                                       frontend_.multicast},
           rx_ring{rings[1], logs.rx, static_cast<std::uint8_t>(card_.queues.size())},
           rx{rx_ring,
              frontend_.domain,
              frontend_.offloads,
-             grants,
+             around.grants,
+             around.arena,
              tap_,
              frontend_.multicast,
              card_.steering},
-          card{card_}, readable{io_, tap_.fd()}, timer{io_}, tx_rate_timer{io_},
-          rx_rate_timer{io_}, tx_poll{events_.poll()}, broken{std::move(broken_)}
+          card{card_}, readable{io, tap_.fd()}, timer{io}, tx_rate_timer{io},
+          rx_rate_timer{io}, tx_poll{events.poll()}, broken{std::move(broken_)}
     {
         tx.finish_checksums(frontend.finish_checksums);
     }
@@ -316,9 +321,7 @@ void QueuePump::State::watch_guest()
 }
 
 Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
-    asio::io_context& io,
-    backend::EventPump& events,
-    xen::GrantTable& grants,
+    const Surroundings& around,
     Tap& tap,
     const Frontend& frontend,
     const backend::Queue& queue,
@@ -331,13 +334,13 @@ Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
         return Error{
             Code::usage, "a network queue has two rings and one or two event channels", {}};
     std::array<xen::GrantMapping, 2> pages;
-    pages[0] = TRY(grants.map(frontend.domain, std::span{queue.refs}.first(1)));
-    pages[1] = TRY(grants.map(frontend.domain, std::span{queue.refs}.last(1)));
+    pages[0] = TRY(around.grants.map(frontend.domain, std::span{queue.refs}.first(1)));
+    pages[1] = TRY(around.grants.map(frontend.domain, std::span{queue.refs}.last(1)));
     const std::array rings{
         TRY(attach(pages[0], sizeof(netif_tx_sring_entry))),
         TRY(attach(pages[1], sizeof(netif_rx_sring_entry)))};
     auto state = std::make_shared<State>(
-        io, events, grants, tap, frontend, std::move(pages), rings, logs, card, std::move(broken)
+        around, tap, frontend, std::move(pages), rings, logs, card, std::move(broken)
     );
     std::unique_ptr<QueuePump> pump{new QueuePump{state}};
     state->join();
@@ -345,7 +348,7 @@ Outcome<std::unique_ptr<QueuePump>> QueuePump::connect(
     TRY(state->bind(queue.ports));
     if (logs.resume) // the process before may have died between its last answer and the event
         for (const EventPort port : state->ports)
-            events.notify(port);
+            around.events.notify(port);
     return pump;
 }
 

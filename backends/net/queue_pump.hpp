@@ -4,14 +4,11 @@
 // ends with the object: nothing is called, mapped or bound afterwards.
 #pragma once
 
-#include "backends/common/event_pump.hpp"
 #include "backends/common/token_bucket.hpp"
 #include "backends/net/rx_queue.hpp"
+#include "backends/net/surroundings.hpp"
 #include "backends/net/tx_queue.hpp"
 #include "common/backend-ctl/messages.hpp"
-#include "common/xen-sys/grant_table.hpp"
-
-#include <boost/asio/io_context.hpp>
 
 #include <functional>
 #include <memory>
@@ -49,9 +46,7 @@ class QueuePump {
     // {tx, rx}), the next of `card`. On an error nothing of it remains. Nothing is served before
     // start(), which comes when all queues of the card are there.
     static Outcome<std::unique_ptr<QueuePump>> connect(
-        boost::asio::io_context& io,
-        backend::EventPump& events,
-        xen::GrantTable& grants,
+        const Surroundings& around,
         Tap& tap,
         const Frontend& frontend,
         const backend::Queue& queue,

@@ -16,14 +16,14 @@ constexpr std::size_t kBatchSlots = 256; // the whole ring
 // Each frame begins a page of its own; behind the last that a batch takes there is room for the
 // longest.
 constexpr std::size_t kFrameRoom = kMaxTapFrame + Arena::kPage;
-constexpr std::size_t kArenaPages = kBatchFrames + kFrameRoom / Arena::kPage + 2;
 constexpr std::size_t kMostExtras = 3; // segmentation, hash, headroom
 constexpr std::size_t kLeastRoom = kSlotBytes - backend::kMaxHeadroom;
 constexpr std::size_t kMostSlots = (kMaxTapFrame + kLeastRoom - 1) / kLeastRoom + kMostExtras;
 // Linux's include/xen/interface/io/netif.h; the header of Xen 4.17 does not have it. Its body
 // begins with the number of bytes, 16 bits.
 constexpr std::uint8_t kExtraTypeXdp = 5;
-static_assert(kArenaPages * Arena::kPage >= 2 * kFrameRoom && kBatchSlots >= kMostSlots);
+static_assert(Arena::kPages >= kBatchFrames + kFrameRoom / Arena::kPage + 2);
+static_assert(Arena::kPages * Arena::kPage >= 2 * kFrameRoom && kBatchSlots >= kMostSlots);
 
 constexpr char kImpossible[] = "the receive ring's producer index is impossible";
 
@@ -62,12 +62,13 @@ RxQueue::RxQueue(
     DomId guest,
     const GuestOffloads& offloads,
     xen::GrantTable& grants,
+    Arena& arena,
     Tap& tap,
     const MulticastFilter* multicast,
     const Steering* steering
 )
-    : home_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, tap_{tap},
-      multicast_{multicast}, steering_{steering}, arena_(kArenaPages * Arena::kPage)
+    : home_{ring}, guest_{guest}, offloads_{offloads}, grants_{grants}, arena_{arena}, tap_{tap},
+      multicast_{multicast}, steering_{steering}, held_bytes_(kMaxTapFrame)
 {
     batch_.reserve(kBatchFrames);
     slots_.reserve(kBatchSlots);
@@ -116,8 +117,8 @@ void RxQueue::start_batch()
     ops_.clear();
     used_ = 0;
     if (held_) {
-        std::memmove(arena_.all().data(), arena_.all().data() + held_->at, held_->length);
         held_->at = 0;
+        std::memcpy(arena_.part(0, held_->length).data(), held_bytes_.data(), held_->length);
         used_ = held_->length;
     }
 }
@@ -148,7 +149,7 @@ RxQueue::After RxQueue::gather()
                 continue;
         }
         if (frame.ring->pending() < frame.slots) {
-            held_ = frame;
+            hold(frame);
             if (frame.ring->sane())
                 return After::waiting;
             fault_ = kImpossible;
@@ -159,6 +160,14 @@ RxQueue::After RxQueue::gather()
             return After::broken;
     }
     return After::more;
+}
+
+// The arena is another queue's when this one's turn has ended.
+void RxQueue::hold(const Frame& frame)
+{
+    if (!held_) // else it is there
+        std::ranges::copy(arena_.part(frame.at, frame.length), held_bytes_.begin());
+    held_ = frame;
 }
 
 RxQueue::Got RxQueue::read_frame(Frame& frame)

@@ -32,12 +32,14 @@ struct RxStats {
 
 class RxQueue {
   public:
-    // `ring` is the queue's own; `multicast` and `steering` are the card's. All outlive it.
+    // `ring` is the queue's own; `arena` is the process', used during serve() only; `multicast` and
+    // `steering` are the card's. All outlive it.
     RxQueue(
         RxRing& ring,
         DomId guest,
         const GuestOffloads& offloads,
         xen::GrantTable& grants,
+        Arena& arena,
         Tap& tap,
         const MulticastFilter* multicast = nullptr,
         const Steering* steering = nullptr
@@ -91,6 +93,7 @@ class RxQueue {
     enum class Got { frame, dropped, empty, lost };
     Got read_frame(Frame& frame);
     void place(Frame& frame) const;
+    void hold(const Frame& frame);
     void publish(Round& round);
     void wait(Round& round);
     bool fill(Frame& frame);
@@ -103,16 +106,17 @@ class RxQueue {
     DomId guest_;
     GuestOffloads offloads_;
     xen::GrantTable& grants_;
+    Arena& arena_;
     Tap& tap_;
     const MulticastFilter* multicast_;
     const Steering* steering_;
     std::vector<Frame> batch_;
     std::vector<Slot> slots_;
     std::vector<xen::GrantCopy> ops_;
-    Arena arena_;
     std::size_t used_{};
     std::optional<Frame> held_; // read, but the guest has no room for it yet
-    RxRing* waits_{};           // for room there
+    std::vector<std::uint8_t> held_bytes_;
+    RxRing* waits_{}; // for room there
     RxStats stats_;
     const char* fault_{""};
 };

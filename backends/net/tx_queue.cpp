@@ -10,9 +10,8 @@ namespace {
 // A batch is what one system call copies: enough to pay for the call, little enough to be fair.
 constexpr std::size_t kBatchPackets = 64;
 constexpr std::size_t kBatchOps = 256;
-constexpr std::size_t kArenaBytes = 320 * 1024;
 constexpr std::size_t kFrameRoom = kMaxTapFrame + Arena::kPage;
-static_assert(kBatchOps >= kMaxFragments && kArenaBytes >= kFrameRoom);
+static_assert(kBatchOps >= kMaxFragments && Arena::kPages * Arena::kPage >= kFrameRoom);
 
 // Where the packet's header goes. Linux sends what follows its own headers in whole pages: what
 // begins one of the guest's begins one here. A packet without any does not cross a page that it
@@ -37,12 +36,13 @@ TxQueue::TxQueue(
     xen::BackRing ring,
     DomId guest,
     xen::GrantTable& grants,
+    Arena& arena,
     Tap& tap,
     RingLog log,
     MulticastFilter* multicast
 )
-    : ring_{ring}, guest_{guest}, grants_{grants}, tap_{tap}, log_{log}, multicast_{multicast},
-      arena_(kArenaBytes)
+    : ring_{ring}, guest_{guest}, grants_{grants}, arena_{arena}, tap_{tap}, log_{log},
+      multicast_{multicast}
 {
     batch_.reserve(kBatchPackets);
     ops_.reserve(kBatchOps);

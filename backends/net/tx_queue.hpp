@@ -27,11 +27,13 @@ struct TxStats {
 
 class TxQueue {
   public:
-    // `ring` lies over the mapped tx page; grants are those of `guest`. `multicast` is the card's.
+    // `ring` lies over the mapped tx page; grants are those of `guest`. `arena` is the process',
+    // used during serve() only; `multicast` is the card's.
     TxQueue(
         xen::BackRing ring,
         DomId guest,
         xen::GrantTable& grants,
+        Arena& arena,
         Tap& tap,
         RingLog log = {},
         MulticastFilter* multicast = nullptr
@@ -83,6 +85,7 @@ class TxQueue {
     xen::BackRing ring_;
     DomId guest_;
     xen::GrantTable& grants_;
+    Arena& arena_;
     Tap& tap_;
     RingLog log_;
     MulticastFilter* multicast_;
@@ -91,7 +94,6 @@ class TxQueue {
     std::vector<Pending> batch_;
     std::vector<xen::GrantCopy> ops_;
     std::vector<TapWrite> writes_;
-    Arena arena_;
     std::size_t used_{};
     TxStats stats_;
     const char* fault_{""};

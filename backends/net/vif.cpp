@@ -56,12 +56,9 @@ GuestOffloads offloads_of(const backend::AddNic& card, const backend::Connect& r
 }
 
 Outcome<std::unique_ptr<Vif>> Vif::open(
-    boost::asio::io_context& io,
-    backend::EventPump& events,
-    xen::GrantTable& grants,
+    const Surroundings& around,
     const backend::AddNic& config,
     std::vector<UniqueFd> taps,
-    WriteRing* ring,
     NetJournal journal,
     Stopped stopped
 )
@@ -72,10 +69,10 @@ Outcome<std::unique_ptr<Vif>> Vif::open(
             "a card with " + std::to_string(config.queues) + " queues came with " +
                 std::to_string(taps.size()) + " taps",
             {}};
-    std::unique_ptr<Vif> vif{new Vif{io, events, grants, config, std::move(stopped)}};
+    std::unique_ptr<Vif> vif{new Vif{around, config, std::move(stopped)}};
     vif->journal_ = std::move(journal);
     for (UniqueFd& fd : taps) {
-        Tap& tap = vif->taps_.emplace_back(std::move(fd), ring);
+        Tap& tap = vif->taps_.emplace_back(std::move(fd), around.ring);
         TRY(tap.prepare());
     }
     return vif;
@@ -198,9 +195,7 @@ Outcome<Unit> Vif::start(const backend::Connect& request)
     state_ = DeviceState::connected;
     for (std::size_t i = 0; i < request.queues.size(); ++i)
         queues_.push_back(TRY(QueuePump::connect(
-            io_,
-            events_,
-            grants_,
+            around_,
             taps_[i],
             frontend,
             request.queues[i],
@@ -223,9 +218,9 @@ Outcome<Unit> Vif::connect_control(const backend::Connect& request)
         return Unit{};
     steering_.settings = HashSettings{static_cast<std::uint32_t>(request.queues.size())};
     control_ = TRY(ControlPump::connect(
-        io_,
-        events_,
-        grants_,
+        around_.io,
+        around_.events,
+        around_.grants,
         request.frontend,
         *request.control,
         steering_.settings,

@@ -23,15 +23,11 @@ class Vif {
     // From the event loop: this card is served no longer; the process and its other cards go on.
     using Stopped = std::function<void(const std::string& reason)>;
 
-    // `taps`: one descriptor per queue the guest may use; `ring`, which may be null, outlives the
-    // card.
+    // `taps`: one descriptor per queue the guest may use.
     static Outcome<std::unique_ptr<Vif>> open(
-        boost::asio::io_context& io,
-        backend::EventPump& events,
-        xen::GrantTable& grants,
+        const Surroundings& around,
         const backend::AddNic& config,
         std::vector<UniqueFd> taps,
-        WriteRing* ring,
         NetJournal journal,
         Stopped stopped
     );
@@ -51,12 +47,8 @@ class Vif {
     void disconnect(bool for_good = true);
 
   private:
-    Vif(boost::asio::io_context& io,
-        backend::EventPump& events,
-        xen::GrantTable& grants,
-        const backend::AddNic& config,
-        Stopped stopped)
-        : io_{io}, events_{events}, grants_{grants}, config_{config}, stopped_{std::move(stopped)}
+    Vif(const Surroundings& around, const backend::AddNic& config, Stopped stopped)
+        : around_{around}, config_{config}, stopped_{std::move(stopped)}
     {
     }
     Outcome<Unit> start(const backend::Connect& request);
@@ -66,9 +58,7 @@ class Vif {
     void stop_for(const std::string& reason);
     void remember_stats();
 
-    boost::asio::io_context& io_;
-    backend::EventPump& events_;
-    xen::GrantTable& grants_;
+    Surroundings around_;
     backend::AddNic config_;
     NetJournal journal_;
     MulticastFilter multicast_;

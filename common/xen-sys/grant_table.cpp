@@ -20,6 +20,8 @@ class RealGrantTable final : public GrantTable {
 
     Outcome<Unit> copy(std::span<GrantCopy> ops) override
     {
+        for (GrantCopy& op : ops)
+            op.name_local(ours_);
         ioctl_gntdev_grant_copy request{};
         request.count = static_cast<unsigned>(ops.size());
         request.segments = &ops.data()->raw();
@@ -97,6 +99,17 @@ void RealGrantTable::unmap_pages(std::span<std::byte> bytes)
 }
 
 } // namespace
+
+void GrantCopy::name_local(const GrantedPages& ours)
+{
+    const bool to_guest = (raw_.flags & GNTCOPY_dest_gref) != 0;
+    auto& local = to_guest ? raw_.source : raw_.dest;
+    const auto place = ours.place(local.virt, raw_.len);
+    if (!place)
+        return;
+    local.foreign = {place->ref.value, place->offset, DOMID_SELF};
+    raw_.flags = GNTCOPY_source_gref | GNTCOPY_dest_gref;
+}
 
 GrantMapping::~GrantMapping()
 {

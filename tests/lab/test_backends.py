@@ -128,8 +128,7 @@ def test_a_disk_that_the_driver_gave_back_is_closed_and_can_be_plugged_again(dom
     assert guest.digest("/dev/xvda", WRITTEN) == before
 
 
-@pytest.mark.parametrize("family", ADDRESSES)
-def test_data_moves_both_ways_over_the_network(dom0, guest, family):
+def move_data(dom0, guest, family):
     host, inside = ADDRESSES[family]
     guest.must(f"ping -c 2 -s 1400 -W 10 {host}; head -c 2097152 /dev/urandom > /tmp/out")
     sent = guest.must("sha256sum < /tmp/out").split()[0]
@@ -140,6 +139,27 @@ def test_data_moves_both_ways_over_the_network(dom0, guest, family):
     sender = dom0.start(f"for i in $(seq 50); do busybox nc {inside} 5002 < /tmp/in && break; sleep 0.2; done")
     assert guest.must("nc -l -p 5002 | sha256sum").split()[0] == right
     assert sender.collect(60)[0] == 0
+
+
+@pytest.mark.parametrize("family", ADDRESSES)
+def test_data_moves_both_ways_over_the_network(dom0, guest, family):
+    move_data(dom0, guest, family)
+
+
+def test_a_card_works_with_pages_of_its_own_and_without(dom0, guest):
+    """Grant copies name them by reference; where this host may grant no more, frames lie in ordinary memory."""
+    limit = "/sys/module/xen_gntalloc/parameters/limit"
+    raised = dom0.must(f"cat {limit}").strip()
+    assert int(raised) > 1024, "the daemon has not raised the module's own"
+    pid = guest.backend("net")
+    try:
+        for most, has in ((raised, True), ("0", False), (raised, True)):
+            dom0.must(f"echo {most} > {limit}; kill -9 {pid}")
+            pid = new_backend(dom0, guest, "net", pid)
+            assert ("/dev/xen/gntalloc" in dom0.must(f"cat /proc/{pid}/maps")) == has
+            move_data(dom0, guest, "IPv4")
+    finally:
+        dom0.must(f"echo {raised} > {limit}")
 
 
 def test_the_driver_lets_go_of_a_card_and_takes_it_again(guest):

@@ -5,6 +5,7 @@
 #include "toolstackd/app/guest_spec.hpp"
 #include "toolstackd/app/process_metrics.hpp"
 #include "toolstackd/app/version.hpp"
+#include "toolstackd/device/own_grants.hpp"
 #include "toolstackd/sys/core_folder.hpp"
 
 #include <cerrno>
@@ -130,6 +131,8 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
         options.uid = user->pw_uid;
         options.gid = user->pw_gid;
     }
+    if (auto raised = raise_own_grants(); !raised) // backends of cards work without, only slower
+        log_info(describe(raised.error()));
     parts.devices = std::make_unique<XenDevices>(
         executor, *parts.store, std::make_shared<ProcessLauncher>(std::move(options))
     );

@@ -90,7 +90,7 @@ std::optional<DeviceRemains::Process> marked_process(const std::string& pid, uid
     const std::size_t at = argument.find('@');
     if (at == std::string::npos)
         return std::nullopt;
-    const auto uuid = rpc::parse_uuid(std::string_view(argument).substr(at + 1));
+    const auto uuid = rpc::parse_uuid(std::string_view{argument}.substr(at + 1));
     const auto user = user_of(pid);
     // Ours: it has not changed to the backends' user yet.
     if (!uuid || !user || (*user != backends && *user != ::geteuid() && !is_backend_user(*user)))
@@ -170,17 +170,28 @@ Outcome<UniqueFd> ProcessLauncher::listen(const std::string& path) const
     return fd;
 }
 
+// In the order of their numbers in the process: from 3 on.
+Outcome<std::vector<UniqueFd>>
+ProcessLauncher::to_hand_over(const rpc::Uuid& uuid, DeviceKind kind) const
+{
+    const auto device = [](const std::string& path) {
+        return above(UniqueFd{::open(path.c_str(), O_RDWR | O_CLOEXEC)}, path);
+    };
+    std::vector<UniqueFd> fds;
+    UniqueFd listening = TRY(listen(socket_path(uuid, kind)));
+    fds.push_back(TRY(above(std::move(listening), "the socket")));
+    fds.push_back(TRY(device(options_.event_channels)));
+    fds.push_back(TRY(device(options_.grants)));
+    if (kind == DeviceKind::nic) // which does without, at a price
+        if (auto own = device(options_.own_grants))
+            fds.push_back(std::move(*own));
+    return fds;
+}
+
 Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, DomId domid)
 {
     TRY(kill(uuid, kind, std::chrono::milliseconds{0}));
-    UniqueFd listening = TRY(listen(socket_path(uuid, kind)));
-    const UniqueFd socket = TRY(above(std::move(listening), "the socket"));
-    const UniqueFd events = TRY(above(
-        UniqueFd{::open(options_.event_channels.c_str(), O_RDWR | O_CLOEXEC)},
-        options_.event_channels
-    ));
-    const UniqueFd grants =
-        TRY(above(UniqueFd{::open(options_.grants.c_str(), O_RDWR | O_CLOEXEC)}, options_.grants));
+    const std::vector<UniqueFd> handed = TRY(to_hand_over(uuid, kind));
     std::vector<std::string> arguments{
         mark(uuid, kind),
         "--domain=" + std::to_string(domid.value),
@@ -190,14 +201,18 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         "--poll-us=" + std::to_string(options_.poll.count())};
     if (kind == DeviceKind::disk)
         arguments.push_back("--engine=" + options_.disk_engine);
+    if (handed.size() > 3)
+        arguments.emplace_back("--gntalloc-fd=6");
     if (options_.uid != 0) {
         const unsigned own = backend_user(domid, kind);
         arguments.push_back("--uid=" + std::to_string(options_.own_users ? own : options_.uid));
         arguments.push_back("--gid=" + std::to_string(options_.own_users ? own : options_.gid));
     }
+    std::vector<int> fds;
+    for (const UniqueFd& fd : handed)
+        fds.push_back(fd.get());
     const PidNamespace own_processes = TRY(PidNamespace::make(options_.pid_namespaces));
-    const pid_t pid =
-        TRY(spawn(program(kind), std::move(arguments), {socket.get(), events.get(), grants.get()}));
+    const pid_t pid = TRY(spawn(program(kind), std::move(arguments), fds));
     {
         const std::lock_guard lock(mutex_);
         children_.push_back(pid);

@@ -54,12 +54,13 @@ struct LauncherOptions {
     std::chrono::microseconds poll{};  // how long a process watches a ring before it sleeps
     std::string disk_engine{"libaio"}; // how disks' processes ask the kernel for blocks
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
+    std::string own_grants{"/dev/xen/gntalloc"}; // of cards; they do without, at a price
     bool pid_namespaces{false}; // each process the first of a PID namespace of its own; needs root
     bool scope{true}; // when systemd runs, the processes leave the daemon's scope for one of theirs
 };
 
 // Processes of zocalo-blkback and zocalo-netback: argv[0] is "zocalo-blkback@UUID", the mark by
-// which they are found; they are handed a listening socket and the two devices of Xen.
+// which they are found; they are handed a listening socket and devices of Xen.
 class ProcessLauncher final : public BackendLauncher {
   public:
     explicit ProcessLauncher(LauncherOptions options);
@@ -77,6 +78,7 @@ class ProcessLauncher final : public BackendLauncher {
     Outcome<Unit> kill(const rpc::Uuid& uuid, DeviceKind kind, std::chrono::milliseconds grace);
     std::string socket_path(const rpc::Uuid& uuid, DeviceKind kind) const;
     Outcome<UniqueFd> listen(const std::string& path) const;
+    Outcome<std::vector<UniqueFd>> to_hand_over(const rpc::Uuid& uuid, DeviceKind kind) const;
     std::string program(DeviceKind kind) const;
 
     using Mark = std::pair<rpc::Uuid, DeviceKind>;

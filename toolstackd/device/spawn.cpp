@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/spawn.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
+#include <unistd.h>
 
 namespace zocalo::toolstack {
 namespace {
@@ -47,12 +49,12 @@ PidNamespace::~PidNamespace()
 }
 
 Outcome<pid_t>
-spawn(const std::string& program, std::vector<std::string> arguments, const std::array<int, 3>& fds)
+spawn(const std::string& program, std::vector<std::string> arguments, std::span<const int> fds)
 {
     SpawnSetup setup;
     posix_spawn_file_actions_addopen(&setup.files, 0, "/dev/null", O_RDONLY, 0);
-    for (int i = 0; i < 3; ++i)
-        posix_spawn_file_actions_adddup2(&setup.files, fds[static_cast<std::size_t>(i)], 3 + i);
+    for (int next = STDERR_FILENO + 1; const int fd : fds)
+        posix_spawn_file_actions_adddup2(&setup.files, fd, next++);
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);

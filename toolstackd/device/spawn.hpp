@@ -5,7 +5,7 @@
 #include "common/error/error.hpp"
 #include "common/posix/unique_fd.hpp"
 
-#include <array>
+#include <span>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -26,10 +26,9 @@ class PidNamespace {
     UniqueFd ours_;
 };
 
-// Its own session, default signals, an empty environment, stdin closed to the world; `fds` become 3
-// to 5, as backends/common/process.hpp wants them.
-Outcome<pid_t> spawn(
-    const std::string& program, std::vector<std::string> arguments, const std::array<int, 3>& fds
-);
+// Its own session, default signals, an empty environment, stdin closed to the world; `fds` become
+// 3 and so on, as backends/common/process.hpp wants them; all are above that.
+Outcome<pid_t>
+spawn(const std::string& program, std::vector<std::string> arguments, std::span<const int> fds);
 
 } // namespace zocalo::toolstack

@@ -31,7 +31,8 @@ TEST(Options, AreReadFromTheCommandLine)
          "--gntdev-fd=12",
          "--uid=100",
          "--gid=101",
-         "--poll-us=60"}
+         "--poll-us=60",
+         "--gntalloc-fd=13"}
     );
     ASSERT_TRUE(options) << options.error().what;
     EXPECT_EQ(options->domain, DomId{7});
@@ -41,6 +42,7 @@ TEST(Options, AreReadFromTheCommandLine)
     EXPECT_EQ(options->uid, 100u);
     EXPECT_EQ(options->gid, 101u);
     EXPECT_EQ(options->poll, std::chrono::microseconds{60});
+    EXPECT_EQ(options->gntalloc_fd, 13);
 }
 
 TEST(Options, NonsenseIsNamed)
@@ -53,6 +55,7 @@ TEST(Options, NonsenseIsNamed)
           "--uid=-1",
           "--uid=4294967295",
           "--poll-us=10001",
+          "--gntalloc-fd=x",
           "--what",
           "7"}) {
         auto options = parse({"--domain=7", word});

@@ -191,7 +191,7 @@ TEST_F(ControlRingTest, AFrameThatWaitsGoesElsewhereOnceTheSettingsSaySo)
 TEST_F(ControlRingTest, TheNextProcessKnowsTheSettings)
 {
     make_link("br0", "bridge");
-    auto first = std::make_unique<NetService>(io_, pump_, grants_, kGuest);
+    auto first = std::make_unique<NetService>(Surroundings{io_, pump_, grants_, arena_}, kGuest);
     ASSERT_TRUE(plug_two_in(*first));
     ASSERT_TRUE(connect(*first));
     set_hash();
@@ -199,7 +199,7 @@ TEST_F(ControlRingTest, TheNextProcessKnowsTheSettings)
     first.reset(); // it dies, and is asked meanwhile
     control_.put(control_request(XEN_NETIF_CTRL_TYPE_GET_HASH_FLAGS));
 
-    NetService second{io_, pump_, grants_, kGuest};
+    NetService second{{io_, pump_, grants_, arena_}, kGuest};
     post(rx_, 200, 64);
     post(rx2_, 500, 64);
     ASSERT_TRUE(begin(second, true));

@@ -60,10 +60,12 @@ TEST(MulticastFilter, AMessageOnTheRingIsAnsweredAndHolds)
     MulticastFilter filter;
     filter.start(true, false);
     xen::FakeGrantTable grants{kGuest};
+    Arena arena;
     TapPair pair;
     Tap tap{std::move(pair.back)};
     TxFront tx_front;
-    TxQueue tx{*xen::BackRing::attach(tx_front.pages(), 12), kGuest, grants, tap, {}, &filter};
+    TxQueue tx{
+        *xen::BackRing::attach(tx_front.pages(), 12), kGuest, grants, arena, tap, {}, &filter};
     netif_extra_info info{};
     info.type = XEN_NETIF_EXTRA_TYPE_MCAST_ADD;
     std::copy(kGroup.begin(), kGroup.end(), info.u.mcast.addr);
@@ -81,7 +83,7 @@ TEST(MulticastFilter, AMessageOnTheRingIsAnsweredAndHolds)
 
     RxFront rx_front;
     RxRing ring{*xen::BackRing::attach(rx_front.pages(), 8)};
-    RxQueue rx{ring, kGuest, {true, true, true, true, true}, grants, tap, &filter};
+    RxQueue rx{ring, kGuest, {true, true, true, true, true}, grants, arena, tap, &filter};
     for (std::uint32_t i = 0; i < 4; ++i) {
         grants.page(200 + i);
         rx_front.put({static_cast<std::uint16_t>(i), 0, 200 + i});

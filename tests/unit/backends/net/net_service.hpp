@@ -35,7 +35,9 @@ constexpr std::uint32_t bits(std::initializer_list<Feature> features)
 class NetServiceTest : public toolstack::NetworkNamespace {
   protected:
     NetServiceTest()
-        : grants_{kGuest}, pump_{io_, events_}, service_{io_, pump_, grants_, kGuest, ring_.get()}
+        : grants_{kGuest}, pump_{io_, events_}, service_{
+                                                    {io_, pump_, grants_, arena_, ring_.get()},
+                                                    kGuest}
     {
         service_.on_event([this](backend::Event event) { seen_.push_back(std::move(event)); });
         grants_.grant_ring({GrantRef{kTxRef}}, tx_.pages());
@@ -115,6 +117,7 @@ class NetServiceTest : public toolstack::NetworkNamespace {
     backend::EventPump pump_;
     TxFront tx_;
     RxFront rx_;
+    Arena arena_;
     std::unique_ptr<WriteRing> ring_ = WriteRing::create();
     NetService service_;
     std::vector<backend::Event> seen_;

@@ -150,7 +150,7 @@ TEST_F(NetServiceTest, TheNextProcessGoesOnWithTheSameRings)
         service.handle(request_, {}, [&out](Answer a) { out = std::move(a); });
         return std::holds_alternative<backend::Done>(out);
     };
-    auto first = std::make_unique<NetService>(io_, pump_, grants_, kGuest);
+    auto first = std::make_unique<NetService>(Surroundings{io_, pump_, grants_, arena_}, kGuest);
     ASSERT_TRUE(add_with_journal(*first));
     ASSERT_TRUE(connect(*first, false));
     const Frame out = ipv4(17, udp(bytes("from the guest")));
@@ -172,7 +172,7 @@ TEST_F(NetServiceTest, TheNextProcessGoesOnWithTheSameRings)
         RingLog rx = open.rx(0);
         rx.begin({kGuest.value, kRxRef, kTxPort.value});
     }
-    NetService second{io_, pump_, grants_, kGuest};
+    NetService second{{io_, pump_, grants_, arena_}, kGuest};
     ASSERT_TRUE(add_with_journal(second));
     ASSERT_TRUE(connect(second, true));
     auto answers = tx_.take();

@@ -35,9 +35,7 @@ class QueuePumpTest : public ::testing::Test {
     {
         const backend::Queue queue{
             {GrantRef{kTxRef}, GrantRef{kRxRef}}, {EventPort{11}, EventPort{12}}};
-        auto made = QueuePump::connect(
-            io_, events_pump_, grants_, tap_, {kGuest}, queue, {}, card_, nullptr
-        );
+        auto made = QueuePump::connect(around_, tap_, {kGuest}, queue, {}, card_, nullptr);
         ASSERT_TRUE(made) << made.error().what;
         pump_ = std::move(*made);
         pump_->start();
@@ -48,6 +46,8 @@ class QueuePumpTest : public ::testing::Test {
     backend::Poll poll_;
     backend::EventPump events_pump_{io_, events_, [this] { return poll_; }};
     xen::FakeGrantTable grants_;
+    Arena arena_;
+    Surroundings around_{io_, events_pump_, grants_, arena_};
     TxFront tx_;
     RxFront rx_;
     TapPair pair_;

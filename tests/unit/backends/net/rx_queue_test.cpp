@@ -34,7 +34,10 @@ class RxQueueTest : public ::testing::Test {
     {
     }
 
-    RxQueue make(const GuestOffloads& offloads) { return {ring_, kGuest, offloads, grants_, tap_}; }
+    RxQueue make(const GuestOffloads& offloads)
+    {
+        return {ring_, kGuest, offloads, grants_, arena_, tap_};
+    }
     // Receive buffers, one page each; ids count from 0 with the references.
     void post(unsigned buffers)
     {
@@ -67,6 +70,7 @@ class RxQueueTest : public ::testing::Test {
     RxFront front_;
     RxRing ring_;
     xen::FakeGrantTable grants_;
+    Arena arena_;
     TapPair pair_;
     Tap tap_;
     RxQueue queue_;
@@ -241,6 +245,26 @@ TEST_F(RxQueueTest, WithoutRoomTheTapIsNotRead)
     EXPECT_EQ(front_.take().size(), 1u);
 }
 
+TEST_F(RxQueueTest, AFrameThatWaitsOutlastsTheTurnsOfOtherQueues)
+{
+    post(1);
+    Frame frame(6000, 0);
+    for (std::size_t i = 0; i < frame.size(); ++i)
+        frame[i] = static_cast<std::uint8_t>(i * 7);
+    ASSERT_TRUE(pair_.send({}, frame));
+    for (unsigned turn = 0; turn < 2; ++turn) {
+        EXPECT_EQ(serve().after, RxQueue::After::waiting);
+        std::ranges::fill(arena_.part(0, arena_.size()), std::uint8_t{0xaa});
+    }
+    post(1);
+    serve();
+    const auto answers = front_.take();
+    ASSERT_EQ(answers.size(), 2u);
+    Frame whole = received(answers[0]);
+    append(whole, received(answers[1]));
+    EXPECT_EQ(whole, frame);
+}
+
 TEST_F(RxQueueTest, FrameThatDoesNotFitWaitsAndTheGuestIsAskedForEnoughRoom)
 {
     post(2);
@@ -360,7 +384,7 @@ TEST_F(RxQueueTest, LostTapIsReported)
 {
     post(1);
     Tap gone{UniqueFd{}};
-    RxQueue queue{ring_, kGuest, kAble, grants_, gone};
+    RxQueue queue{ring_, kGuest, kAble, grants_, arena_, gone};
     EXPECT_EQ(queue.serve().after, RxQueue::After::tap_lost);
 }
 

@@ -22,10 +22,12 @@ constexpr std::uint32_t kToeplitz = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
 
 // What one queue has of its own.
 struct Half {
-    Half(unsigned number, RingLog log, xen::FakeGrantTable& grants, Steering& steering)
+    Half(
+        unsigned number, RingLog log, xen::FakeGrantTable& grants, Arena& arena, Steering& steering
+    )
         : first_ref{1000 * (number + 1)},
           ring{*xen::BackRing::attach(front.pages(), 8), log, static_cast<std::uint8_t>(number)},
-          queue{ring, kGuest, kAble, grants, tap, nullptr, &steering}
+          queue{ring, kGuest, kAble, grants, arena, tap, nullptr, &steering}
     {
         steering.add(ring);
     }
@@ -43,7 +45,7 @@ class SteeringTest : public ::testing::Test {
     SteeringTest()
     {
         for (unsigned i = 0; i < 2; ++i)
-            halves_[i] = std::make_unique<Half>(i, journal_.rx(i), grants_, steering_);
+            halves_[i] = std::make_unique<Half>(i, journal_.rx(i), grants_, arena_, steering_);
         HashSettings& settings = steering_.settings;
         settings = HashSettings{2};
         settings.set_algorithm(kToeplitz);
@@ -78,6 +80,7 @@ class SteeringTest : public ::testing::Test {
     UniqueFd file_{::memfd_create("journal", MFD_CLOEXEC)};
     NetJournal journal_ = NetJournal::open(UniqueFd{::dup(file_.get())}).value();
     xen::FakeGrantTable grants_{kGuest};
+    Arena arena_;
     Steering steering_;
     std::array<std::unique_ptr<Half>, 2> halves_;
     const Frame flow_ = ipv4(6, tcp(bytes("a segment")));

@@ -16,7 +16,7 @@ class TxQueueTest : public ::testing::Test {
   protected:
     TxQueueTest()
         : grants_{kGuest}, tap_{std::move(pair_.back)},
-          queue_{*xen::BackRing::attach(front_.pages(), 12), kGuest, grants_, tap_}
+          queue_{*xen::BackRing::attach(front_.pages(), 12), kGuest, grants_, arena_, tap_}
     {
     }
 
@@ -49,6 +49,7 @@ class TxQueueTest : public ::testing::Test {
 
     TxFront front_;
     xen::FakeGrantTable grants_;
+    Arena arena_;
     TapPair pair_;
     Tap tap_;
     TxQueue queue_;
