@@ -281,7 +281,7 @@ Outcome<UniqueFd> connect_socket(const char* path)
     UniqueFd fd{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::string_view(path).copy(address.sun_path, sizeof(address.sun_path) - 1);
+    std::string_view{path}.copy(address.sun_path, sizeof(address.sun_path) - 1);
     if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return system_error(path, errno);
     return fd;

@@ -73,9 +73,9 @@ TEST(XsReader, SaysThatAMessageIsOnlyHalfThere)
     XsReader reader;
     const std::string whole = packed(XS_READ, 1, "value");
     EXPECT_FALSE(reader.partial());
-    reader.feed(std::string_view(whole).substr(0, 3));
+    reader.feed(std::string_view{whole}.substr(0, 3));
     EXPECT_TRUE(reader.partial());
-    reader.feed(std::string_view(whole).substr(3));
+    reader.feed(std::string_view{whole}.substr(3));
     EXPECT_FALSE(reader.partial());
 }
 

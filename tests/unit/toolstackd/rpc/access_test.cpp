@@ -15,7 +15,7 @@ class AccessMatrix : public ApiTest {
         for (const auto& [mark, value] :
              {std::pair{"{ref}", "web"}, {"{id}", "1"}, {"{device}", "xvda"}})
             if (const auto at = path.find(mark); at != path.npos)
-                path.replace(at, std::string_view(mark).size(), value);
+                path.replace(at, std::string_view{mark}.size(), value);
         return path;
     }
 };
