@@ -32,7 +32,7 @@ inline Result<Unit> copy_out(const xenctl_bitmap& map, CpuMask mask)
     const GuestArray<std::uint8_t> bytes{address_of(map.bitmap)};
     for (std::uint32_t i = 0; i * kByteBits < map.nr_bits; ++i) {
         const bool holds = i < sizeof(mask);
-        TRY(bytes[i].copy_out(holds ? static_cast<std::uint8_t>(mask >> (i * kByteBits)) : 0));
+        TRY(bytes[i].copy_out(static_cast<std::uint8_t>(holds ? mask >> (i * kByteBits) : 0)));
     }
     return Unit{};
 }

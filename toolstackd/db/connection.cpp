@@ -150,8 +150,9 @@ std::string Statement::text(int column) const
 {
     const auto* data = sqlite3_column_blob(statement_.get(), column);
     const int size = sqlite3_column_bytes(statement_.get(), column);
-    return data == nullptr ? std::string{}
-                           : std::string(static_cast<const char*>(data), std::size_t(size));
+    return data == nullptr
+               ? std::string{}
+               : std::string(static_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
 std::int64_t Statement::number(int column) const

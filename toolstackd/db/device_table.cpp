@@ -25,7 +25,7 @@ Outcome<Unit> DeviceTable::put(const DeviceRow& row)
     )
         .bind(rpc::text(row.uuid))
         .bind(kind_word(device.disk))
-        .bind(std::int64_t(device.devid))
+        .bind(static_cast<std::int64_t>(device.devid))
         .bind(config)
         .bind(enum_text(row.state))
         .run();
@@ -36,7 +36,7 @@ Outcome<Unit> DeviceTable::drop(const DeviceRef& device)
     return Statement(connection_, "DELETE FROM device WHERE uuid = ? AND kind = ? AND devid = ?")
         .bind(rpc::text(device.uuid))
         .bind(kind_word(device.disk))
-        .bind(std::int64_t(device.devid))
+        .bind(static_cast<std::int64_t>(device.devid))
         .run();
 }
 

@@ -49,7 +49,9 @@ Outcome<std::uint64_t> OpTable::put(const OpRow& row)
     insert.bind(row.uuid).bind(row.name).bind(row.verb).bind(json_text(row.args));
     insert.bind(enum_text(row.state)).bind(row.step);
     row.idem_key.empty() ? insert.bind_null() : insert.bind(row.idem_key);
-    insert.bind(std::int64_t(row.by_uid)).bind(std::int64_t(row.domid)).bind(column(row.boot_seq));
+    insert.bind(static_cast<std::int64_t>(row.by_uid))
+        .bind(static_cast<std::int64_t>(row.domid))
+        .bind(column(row.boot_seq));
     insert.bind(row.created_ms).bind(row.deadline_ms).bind(row.finished_ms);
     insert.bind(row.error_code).bind(row.error).bind(row.next).bind(json_text(row.result));
     TRY(insert.run());

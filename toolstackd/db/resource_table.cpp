@@ -17,7 +17,7 @@ Outcome<Unit> ResourceTable::put(const ResourceRow& row)
         .bind(row.key)
         .bind(rpc::text(row.uuid))
         .bind(enum_text(row.state))
-        .bind(std::int64_t(row.devid));
+        .bind(static_cast<std::int64_t>(row.devid));
     if (!TRY(done.next()))
         return Error{Code::conflict, row.kind + " " + row.key + " is held by another domain", {}};
     return done.run();

@@ -107,8 +107,9 @@ Turns next_turns(const Records& records, std::int64_t now_ms)
         }
         if (phase == Phase::starting || phase == Phase::building || phase == Phase::built)
             return turns;
-        const std::int64_t end = record->instance.started_ms +
-                                 std::int64_t(record->domain.config.autostart.delay_s) * 1000;
+        const std::int64_t end =
+            record->instance.started_ms +
+            static_cast<std::int64_t>(record->domain.config.autostart.delay_s) * 1000;
         if (phase == Phase::running && end > now_ms) {
             turns.wake_ms = end;
             return turns;

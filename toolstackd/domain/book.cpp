@@ -58,7 +58,7 @@ void Book::apply(const Batch& batch, const Written& written)
         events_.push_back(batch.events[i]);
         last_event_ = events_.back().seq = written.event_seqs[i];
     }
-    while (events_.size() > std::size_t(Database::kEventsKept))
+    while (events_.size() > static_cast<std::size_t>(Database::kEventsKept))
         events_.pop_front();
 }
 
@@ -79,7 +79,7 @@ void Book::apply_rows(const Batch& batch)
 void Book::put_console(const ConsoleRow& row)
 {
     consoles_[row.uuid] = row;
-    if (consoles_.size() <= std::size_t(Database::kConsolesKept))
+    if (consoles_.size() <= static_cast<std::size_t>(Database::kConsolesKept))
         return;
     consoles_.erase(std::ranges::min_element(consoles_, {}, [](const auto& entry) {
         return entry.second.started_ms;
@@ -118,7 +118,7 @@ void Book::put_op(const OpRow& row, std::uint64_t id)
             active_.erase(entry);
     }
     finished_ += was_finished ? 0 : 1;
-    for (auto old = ops_.begin(); finished_ > std::size_t(Database::kOpsKept);) {
+    for (auto old = ops_.begin(); finished_ > static_cast<std::size_t>(Database::kOpsKept);) {
         if (old->second.finished_ms == 0) {
             ++old;
             continue;

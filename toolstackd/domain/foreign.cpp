@@ -45,7 +45,7 @@ Answer<Unit> ask_and_wait(Context& ctx, const OpRow& op, DomId domid)
     auto body = rpc::from_json<rpc::TimeoutBody>(op.args, "");
     if (!body)
         co_return body.error();
-    const std::int64_t deadline = op.created_ms + std::int64_t(body->timeout_s) * 1000;
+    const std::int64_t deadline = op.created_ms + static_cast<std::int64_t>(body->timeout_s) * 1000;
     std::vector<StoreChange> changes{
         {StoreChange::Kind::write,
          domain_path(domid) + "/control/shutdown",

@@ -20,7 +20,7 @@ Answer<bool> ask_guest(Context& ctx, Record& record, OpRow& op)
         auto body = rpc::from_json<rpc::TimeoutBody>(op.args, "");
         if (!body)
             co_return body.error();
-        op.deadline_ms = ctx.clock.now_ms() + std::int64_t(body->timeout_s) * 1000;
+        op.deadline_ms = ctx.clock.now_ms() + static_cast<std::int64_t>(body->timeout_s) * 1000;
         op.boot_seq = record.instance.boot_seq;
         op.state = rpc::OpState::running;
         op.step = "waiting for the guest";

@@ -235,7 +235,7 @@ class Liar {
         publish(blk_, lie_ == "producer" ? 0x10'0000U : 1U);
         hear([this](unsigned i) {
             const blkif_response& response = blk_->ring[i % 32].rsp;
-            std::printf("response %u %d\n", unsigned(response.id), response.status);
+            std::printf("response %u %d\n", static_cast<unsigned>(response.id), response.status);
         });
     }
 

@@ -218,7 +218,7 @@ class FakeHypervisor final : public Hypervisor {
   private:
     std::uint16_t next(std::uint16_t domid) const
     {
-        return domid >= world_.last_domid ? 1 : std::uint16_t(domid + 1);
+        return domid >= world_.last_domid ? 1 : static_cast<std::uint16_t>(domid + 1);
     }
     FakeWorld& world_;
 };

@@ -148,7 +148,8 @@ class FakeStore final : public Store {
         if (guest == nullptr || !world_.behaviour.obeys)
             return;
         const rpc::Uuid uuid = guest->live.handle;
-        const auto reason = std::uint8_t(wish == "reboot" ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
+        const auto reason =
+            static_cast<std::uint8_t>(wish == "reboot" ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
         alarms_.push_back(world_.clock.at(
             world_.clock.now_ms() + world_.behaviour.act_ms,
             [&world = world_, uuid, domid, reason] {

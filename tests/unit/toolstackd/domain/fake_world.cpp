@@ -62,7 +62,7 @@ asio::awaitable<void> FakeWorld::pass_time()
     if (dead)
         throw Killed();
     if (jitter && random() % 2 == 0)
-        co_await sleep(std::int64_t(random() % 30) + 1);
+        co_await sleep(static_cast<std::int64_t>(random() % 30) + 1);
     reap();
 }
 
@@ -129,7 +129,7 @@ DomId FakeWorld::add_foreign(const std::string& name)
 {
     Guest guest;
     while (guests.contains(DomId{next_domid}))
-        next_domid = next_domid == last_domid ? 1 : std::uint16_t(next_domid + 1);
+        next_domid = next_domid == last_domid ? 1 : static_cast<std::uint16_t>(next_domid + 1);
     guest.live.domid = DomId{next_domid};
     guest.live.handle = seeded_uuid();
     guest.live.memory_kib = 1024;

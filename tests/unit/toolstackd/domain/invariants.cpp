@@ -32,7 +32,7 @@ void check_domains(const FakeWorld& world, const Contents& kept, Broken& broken)
     }
     for (const InstanceRow& row : kept.instances) {
         const bool alive = row.phase == Phase::running || row.phase == Phase::preserved;
-        const auto there = world.guests.find(DomId{std::uint16_t(row.domid)});
+        const auto there = world.guests.find(DomId{static_cast<std::uint16_t>(row.domid)});
         if (alive && (there == world.guests.end() || there->second.live.handle != row.uuid))
             broken.push_back("1: a domain recorded as running is not in Xen");
         if (!alive && row.phase != Phase::none)

@@ -38,7 +38,7 @@ class Chaos {
             if (pick(3) == 0)
                 h_.kill_at({pick(25) + 1, pick(25) + 1});
             act();
-            h_.wait(std::int64_t(pick(pick(4) == 0 ? 40'000 : 200)));
+            h_.wait(static_cast<std::int64_t>(pick(pick(4) == 0 ? 40'000 : 200)));
         }
         h_.kill_at({});
         h_.world.hv_up = h_.world.store_up = true;
@@ -132,14 +132,14 @@ class Chaos {
             world.behaviour.lets_go = pick(2) == 0;
             break;
         case 3:
-            world.behaviour.dying_ms = std::int64_t(pick(3'000));
+            world.behaviour.dying_ms = static_cast<std::int64_t>(pick(3'000));
             break;
         case 4:
             world.fail_at = pick(2) ? "build" : "prepare";
             break;
         default:
             world.store_up = false;
-            h_.wait(std::int64_t(pick(3'000)));
+            h_.wait(static_cast<std::int64_t>(pick(3'000)));
             world.store_up = true;
         }
     }
@@ -194,8 +194,8 @@ TEST(Random, NoInterleavingBreaksAnInvariant)
     }
     // Chaos that kills and starts nothing would prove nothing.
     if (rounds > 1) {
-        EXPECT_GT(deaths, int(rounds));
-        EXPECT_GT(instances, int(rounds));
+        EXPECT_GT(deaths, static_cast<int>(rounds));
+        EXPECT_GT(instances, static_cast<int>(rounds));
     }
     std::cout << deaths << " deaths of the daemon, " << instances << " instances ran\n";
 }
