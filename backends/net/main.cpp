@@ -10,7 +10,6 @@
 #include <array>
 #include <cstdio>
 #include <linux/if_tun.h>
-#include <optional>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -33,24 +32,23 @@ constexpr std::array kIoctls{
 
 // Frames lie in pages that this domain grants to itself, which makes copies cheaper; where there
 // are none left of those they lie in ordinary ones.
-std::optional<xen::OwnPages> own_pages(UniqueFd device)
+Outcome<xen::OwnPages> own_pages(const UniqueFd& device, xen::GrantTable& grants)
 {
     if (!device)
-        return std::nullopt;
-    auto pages = xen::OwnPages::grant(device.get(), kDom0, Arena::kPages);
-    if (pages)
-        return std::move(*pages);
-    backend::log(backend::Level::info, "copies cost more: " + describe(pages.error()));
-    return std::nullopt;
+        return Error{Code::unsupported, "there is no /dev/xen/gntalloc", "modprobe xen-gntalloc"};
+    auto pages = TRY(xen::OwnPages::grant(device.get(), kDom0, Arena::kPages));
+    TRY(grants.lend(pages.pages()));
+    return pages;
 }
 
 Outcome<Unit> serve(const backend::Options& options)
 {
     auto handed = TRY(backend::take_descriptors(options));
-    const std::optional<xen::OwnPages> pages = own_pages(std::move(handed.own_grants));
+    const auto pages = own_pages(handed.own_grants, *handed.grants);
     Arena arena = pages ? Arena{pages->pages().bytes} : Arena{};
-    if (pages)
-        handed.grants->lend(pages->pages());
+    if (!pages)
+        backend::log(backend::Level::info, "copies cost more: " + describe(pages.error()));
+    handed.own_grants.reset();
     TRY(backend::drop_rights(options, kOpenFiles));
     boost::asio::io_context io{1};
     const backend::TickRate ticks;

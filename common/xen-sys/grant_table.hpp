@@ -100,8 +100,10 @@ class GrantTable {
     // op says of our side is not to be read afterwards.
     virtual Outcome<Unit> copy(std::span<GrantCopy> ops) = 0;
 
-    // Copies to and from these pages are cheaper from now on. They outlive the last of them.
-    void lend(GrantedPages ours) { ours_ = std::move(ours); }
+    // Copies to and from these pages, two at least, are cheaper from now on. They outlive the last
+    // of them. One copy between two of them is tried before; an error: the hypervisor, or its
+    // policy, does not let this domain use its own grants, and all stays as it was.
+    Outcome<Unit> lend(GrantedPages ours);
 
   protected:
     friend class GrantMapping;

@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
+#include <string>
 #include <unistd.h>
 
 namespace zocalo::xen {
@@ -78,6 +81,69 @@ TEST_F(OwnPagesTest, OtherMemoryIsLeftToTheDevice)
     copy.name_local(pages);
     EXPECT_EQ(copy.raw().flags, GNTCOPY_dest_gref);
     EXPECT_EQ(copy.raw().source.virt, memory.data());
+}
+
+// Xen, as far as copies between this domain's own grants go.
+class SelfCopies : public GrantTable {
+  public:
+    explicit SelfCopies(GrantedPages pages) : pages_{std::move(pages)} {}
+
+    Outcome<Unit> copy(std::span<GrantCopy> ops) override
+    {
+        for (GrantCopy& op : ops) {
+            op.name_local(ours_);
+            auto& raw = op.raw();
+            std::memcpy(page(raw.dest.foreign), page(raw.source.foreign), lies ? 0 : raw.len);
+            raw.status = denies ? GNTST_permission_denied : GNTST_okay;
+        }
+        return Unit{};
+    }
+    bool lends() const { return !ours_.refs.empty(); }
+
+    bool denies{}, lies{};
+
+  protected:
+    Outcome<std::span<std::byte>> map_pages(DomId, std::span<const GrantRef>) override
+    {
+        return Error{Code::unsupported, "no maps", {}};
+    }
+    void unmap_pages(std::span<std::byte>) override {}
+
+  private:
+    template <class Foreign> std::byte* page(const Foreign& at)
+    {
+        EXPECT_EQ(at.domid, DOMID_SELF);
+        const auto found = std::ranges::find(pages_.refs, GrantRef{at.ref});
+        return pages_.bytes.data() +
+               static_cast<std::size_t>(found - pages_.refs.begin()) * kPageSize + at.offset;
+    }
+
+    GrantedPages pages_;
+};
+
+TEST_F(OwnPagesTest, ACopyIsTriedBeforeTheyAreUsed)
+{
+    SelfCopies table{pages};
+    EXPECT_TRUE(table.lend(pages));
+    EXPECT_TRUE(table.lends());
+    EXPECT_TRUE(std::ranges::all_of(memory, [](std::byte b) { return b == std::byte{}; }))
+        << "nothing is left of it";
+}
+
+TEST_F(OwnPagesTest, WhereTheHypervisorRefusesTheyAreNotUsed)
+{
+    SelfCopies table{pages};
+    table.denies = true;
+    const auto refused = table.lend(pages);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(
+        refused.error().what.find(std::to_string(GNTST_permission_denied)), std::string::npos
+    );
+    EXPECT_FALSE(table.lends());
+    table.denies = false;
+    table.lies = true;
+    EXPECT_FALSE(table.lend(pages)) << "done, but nothing was copied";
+    EXPECT_FALSE(table.lends());
 }
 
 TEST_F(OwnPagesTest, ADeviceThatGrantsNothingIsAnError)
