@@ -15,10 +15,6 @@ using test::connect_request;
 using test::connect_resumed;
 using test::DeviceTest;
 using test::direct;
-using test::kGuest;
-using test::kGuestPort;
-using test::kRing;
-using test::MemoryImage;
 
 TEST_F(DeviceTest, OffersWhatItCanDoAndItsSize)
 {

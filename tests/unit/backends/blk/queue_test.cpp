@@ -8,7 +8,6 @@ namespace {
 
 using test::direct;
 using test::indirect;
-using test::kGuest;
 using test::MemoryImage;
 using test::QueueTest;
 using Served = Queue::Served;

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace zocalo::net {
 namespace {
 
@@ -104,12 +106,15 @@ TEST_F(TxQueueTest, PagesOfTheGuestArePagesHere)
     // As Linux sends a segment: its own headers, the rest of a page, whole pages, the beginning of
     // one.
     Frame frame = ipv4(17, udp(Frame(9000, 0x5a)));
-    const unsigned parts[][2] = {
-        {64, 66}, {1000, 3096}, {0, 4096}, {0, static_cast<unsigned>(frame.size()) - 7258}};
+    struct Part {
+        unsigned offset, size;
+    };
+    const std::array<Part, 4> parts{
+        {{64, 66}, {1000, 3096}, {0, 4096}, {0, static_cast<unsigned>(frame.size()) - 7258}}};
     const std::span all{frame};
     std::size_t at = 0;
     for (unsigned i = 0; i < 4; ++i) {
-        const auto [offset, size] = parts[i];
+        const auto [offset, size] = parts.at(i);
         fill(grants_, 100 + i, offset, all.subspan(at, size));
         const unsigned shown = i == 0 ? static_cast<unsigned>(frame.size()) : size;
         front_.put(tx_slot(shown, i < 3 ? NETTXF_more_data : 0, offset, i, 100 + i));

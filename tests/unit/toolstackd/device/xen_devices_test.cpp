@@ -13,7 +13,6 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using ::testing::Contains;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr DeviceKey kDisk{DeviceKind::disk, 51712};

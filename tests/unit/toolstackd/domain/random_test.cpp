@@ -59,7 +59,7 @@ class Chaos {
   private:
     std::uint64_t pick(std::uint64_t n) { return random_() % n; }
 
-    std::string some_name() { return std::string(1, char('a' + pick(4))); }
+    std::string some_name() { return std::string(1, static_cast<char>('a' + pick(4))); }
 
     rpc::Uuid uuid_of(const std::string& name)
     {
