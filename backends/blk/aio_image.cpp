@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/blk/aio_image.hpp"
 
+#include "backends/blk/aio_ring.hpp"
+
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -83,15 +85,12 @@ std::size_t AioImage::push()
 void AioImage::reap()
 {
     std::array<io_event, 64> events;
-    timespec now{};
-    int got = 0;
+    std::size_t got = 0;
     do {
-        got = ::io_getevents(context_, 0, events.size(), events.data(), &now);
-        for (int i = 0; i < got; ++i) {
-            const io_event& event = events[static_cast<std::size_t>(i)];
+        got = take_ended(context_, events);
+        for (const io_event& event : std::span{events}.first(got))
             ended(*static_cast<Slot*>(event.data), static_cast<long>(event.res));
-        }
-    } while (got == static_cast<int>(events.size()));
+    } while (got == events.size());
 }
 
 } // namespace zocalo::blk

@@ -28,7 +28,8 @@ BufferPool::BufferPool(std::byte* base, std::size_t pages) : base_{base}, pages_
 
 BufferPool::BufferPool(BufferPool&& other) noexcept
     : base_{std::exchange(other.base_, nullptr)}, pages_{other.pages_}, in_use_{other.in_use_},
-      free_{std::move(other.free_)}
+      kept_{other.kept_},
+      kept_count_{std::exchange(other.kept_count_, 0)}, free_{std::move(other.free_)}
 {
 }
 
@@ -47,6 +48,32 @@ unsigned BufferPool::order_for(std::size_t bytes)
 std::span<std::byte> BufferPool::take(std::size_t bytes)
 {
     const unsigned wanted = order_for(bytes);
+    std::byte* at = nullptr;
+    if (wanted == 0 && kept_count_ != 0)
+        at = kept_[--kept_count_];
+    else if (at = split(wanted); at == nullptr && kept_count_ != 0) {
+        merge_kept();
+        at = split(wanted);
+    }
+    if (at == nullptr)
+        return {};
+    in_use_ += std::size_t{1} << wanted;
+    return {at, bytes};
+}
+
+void BufferPool::give_back(std::span<std::byte> buffer)
+{
+    const unsigned order = order_for(buffer.size());
+    in_use_ -= std::size_t{1} << order;
+    if (order == 0 && kept_count_ < kKept)
+        kept_[kept_count_++] = buffer.data();
+    else
+        merge(buffer.data(), order);
+}
+
+// The first half of the smallest free block that is large enough; null when there is none.
+std::byte* BufferPool::split(unsigned wanted)
+{
     for (unsigned order = wanted; order <= kTopOrder; ++order) {
         for (std::size_t word = 0; word < free_[order].size(); ++word) {
             if (free_[order][word] == 0)
@@ -56,26 +83,30 @@ std::span<std::byte> BufferPool::take(std::size_t bytes)
             clear(free_[order], block);
             for (unsigned at = order; at > wanted; --at) {
                 block *= 2;
-                set(free_[at - 1], block + 1); // keep the first half, free the second
+                set(free_[at - 1], block + 1);
             }
-            in_use_ += std::size_t{1} << wanted;
-            return {base_ + (block << wanted) * kPageSize, bytes};
+            return base_ + (block << wanted) * kPageSize;
         }
     }
-    return {};
+    return nullptr;
 }
 
-void BufferPool::give_back(std::span<std::byte> buffer)
+void BufferPool::merge(std::byte* at, unsigned order)
 {
-    unsigned order = order_for(buffer.size());
-    auto block = static_cast<std::size_t>(buffer.data() - base_) / kPageSize >> order;
-    in_use_ -= std::size_t{1} << order;
+    auto block = static_cast<std::size_t>(at - base_) / kPageSize >> order;
     while (order < kTopOrder && get(free_[order], block ^ 1)) {
         clear(free_[order], block ^ 1);
         block /= 2;
         ++order;
     }
     set(free_[order], block);
+}
+
+// They may be what is missing for a larger block.
+void BufferPool::merge_kept()
+{
+    while (kept_count_ != 0)
+        merge(kept_[--kept_count_], 0);
 }
 
 } // namespace zocalo::blk

@@ -2,6 +2,7 @@
 // BufferPool: page-aligned bounce buffers for one disk, from one mapping of fixed size (a buddy
 // system). Data of a request lies contiguous in its buffer, so that a request is one I/O, and a
 // page the guest changes in flight cannot tear. Never grows: when it is empty the ring waits.
+// Single pages, of which most requests are, go back and forth without being split and merged.
 #pragma once
 
 #include "common/base/address.hpp"
@@ -35,7 +36,13 @@ class BufferPool {
     std::size_t pages_in_use() const { return in_use_; }
 
   private:
+    // Single pages kept whole: a busy ring's worth.
+    static constexpr std::size_t kKept = 32;
+
     BufferPool(std::byte* base, std::size_t pages);
+    std::byte* split(unsigned wanted);
+    void merge(std::byte* at, unsigned order);
+    void merge_kept();
     static unsigned order_for(std::size_t bytes);
     // Free blocks of one order: bit n is the block that starts at page n << order.
     using Bits = std::vector<std::uint64_t>;
@@ -49,6 +56,8 @@ class BufferPool {
     std::byte* base_;
     std::size_t pages_;
     std::size_t in_use_ = 0;
+    std::array<std::byte*, kKept> kept_{};
+    std::size_t kept_count_ = 0;
     std::array<Bits, kTopOrder + 1> free_;
 };
 

@@ -41,6 +41,26 @@ TEST(BufferPool, AnEmptyPoolSaysSoAndRecoversCompletely)
     EXPECT_FALSE(pool->take(256 * 4096).empty());
 }
 
+TEST(BufferPool, SinglePagesThatWereGivenBackDoNotStandInALargeOnesWay)
+{
+    auto pool = BufferPool::create(1 << 20);
+    ASSERT_TRUE(pool);
+    std::vector<std::span<std::byte>> pages;
+    for (auto page = pool->take(4096); !page.empty(); page = pool->take(4096))
+        pages.push_back(page);
+    EXPECT_EQ(pages.size(), 256u);
+    for (auto page : pages)
+        pool->give_back(page);
+    EXPECT_EQ(pool->pages_in_use(), 0u);
+    auto whole = pool->take(1 << 20);
+    ASSERT_EQ(whole.size(), 1u << 20);
+    EXPECT_TRUE(pool->take(512).empty());
+    pool->give_back(whole);
+    const auto one = pool->take(512);
+    pool->give_back(one);
+    EXPECT_EQ(pool->take(4096).data(), one.data()) << "the page that was used last is used next";
+}
+
 TEST(BufferPool, AnyOrderOfGivingBackMergesToWholeBlocks)
 {
     auto pool = BufferPool::create(2 << 20);
