@@ -25,6 +25,10 @@ constexpr std::uint8_t kExtraTypeXdp = 5;
 static_assert(Arena::kPages >= kBatchFrames + kFrameRoom / Arena::kPage + 2);
 static_assert(Arena::kPages * Arena::kPage >= 2 * kFrameRoom && kBatchSlots >= kMostSlots);
 
+// Frames that come one by one cost a read each that finds nothing. After one such, this many times
+// a single frame is taken for all there is; waiting for the tap finds out if it was not.
+constexpr unsigned kTrustedAlone = 3;
+
 constexpr char kImpossible[] = "the receive ring's producer index is impossible";
 
 netif_extra_info extra_info(const Gso& gso)
@@ -135,14 +139,21 @@ RxQueue::After RxQueue::gather()
             break;
         Frame frame;
         if (held_) {
+            alone_ = 0;
             frame = *held_;
             place(frame); // the headroom may be another by now, or the hash
         } else if (!steers() && home_.pending() == 0) {
             return After::waiting;
         } else {
-            const Got got = read_frame(frame);
-            if (got == Got::empty)
+            if (batch_.size() == 1 && alone_ != 0) {
+                --alone_;
                 return After::idle;
+            }
+            const Got got = read_frame(frame);
+            if (got == Got::empty) {
+                alone_ = batch_.size() == 1 ? kTrustedAlone : 0;
+                return After::idle;
+            }
             if (got == Got::lost)
                 return After::tap_lost;
             if (got == Got::dropped)

@@ -46,7 +46,7 @@ class RxQueue {
     );
 
     enum class After {
-        idle,    // the tap is empty: call again when it is readable
+        idle,    // the tap is empty, or likely to be: call again when it is readable
         more,    // the batch was full: call again, after others had their turn
         waiting, // no room in the guest; it will send an event of the ring that awaited_by()
                  // this queue's number. Do not watch the tap meanwhile
@@ -114,6 +114,7 @@ class RxQueue {
     std::vector<Slot> slots_;
     std::vector<xen::GrantCopy> ops_;
     std::size_t used_{};
+    unsigned alone_{};          // batches to come of which one frame is believed to be all
     std::optional<Frame> held_; // read, but the guest has no room for it yet
     std::vector<std::uint8_t> held_bytes_;
     RxRing* waits_{}; // for room there
