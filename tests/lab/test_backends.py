@@ -79,6 +79,7 @@ def test_a_backend_has_no_rights_and_reaches_nothing_that_is_not_listed(dom0, gu
     assert len(users) == 1 and int(users.pop()) >= 0x70000000
     for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(lines[capabilities], 16) == 0, capabilities
+    assert int(lines["Seccomp_filters"]) <= 7  # each that it inherits runs for each copy of a page
     assert lines["NoNewPrivs"].strip() == "1" and lines["Seccomp"].strip() == "2" and lines["Groups"].strip() == ""
     assert int(lines["Threads"]) <= 2 and int(lines["VmLck"].split()[0]) > 0
     assert dom0.must(f"ls -A /proc/{pid}/root/") == ""

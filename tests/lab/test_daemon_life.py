@@ -78,6 +78,31 @@ def test_the_hosts_end_leaves_guests_their_disks_until_they_have_gone(dom0, zl):
     guest.remove()
 
 
+# Of those that stand alone in the unit's list of system calls: number, and arguments with which a privileged process may.
+REFUSED = {"personality": (135, 0xffffffff), "sched_setscheduler": (144, 0, 0, 0), "sched_setparam": (142, 0, 0),
+           "sched_setattr": (314, 0, 0, 0), "sethostname": (170, 0, 0), "setdomainname": (171, 0, 0), "syslog": (103, 10, 0, 0),
+           "settimeofday": (164, 0, 0), "clock_settime": (227, 0, 0), "adjtimex": (159, 0), "init_module": (175, 0, 0, 0),
+           "finit_module": (313, -1, 0, 0), "delete_module": (176, 0, 0)}
+
+
+def test_the_daemons_list_of_system_calls_refuses_what_other_options_would(dom0):
+    """In a unit of the same lines that runs a probe instead; each answer is the list's own (EPERM), whatever the rights."""
+    calls = "; ".join(f"$!=0; print '{name} ', syscall({', '.join(map(str, words))}) < 0 ? $!+0 : 0, qq(\\n)"
+                      for name, words in REFUSED.items())
+    dom0.put("/run/systemd/system/zocalo-probe.service", "[Service]\n" + "\n".join(
+        line for line in dom0.must(["systemctl", "cat", UNIT]).split("[Service]")[1].split("[Install]")[0].splitlines()
+        if line.split("=")[0] not in ("Type", "ExecStart", "Restart", "RestartSec", "WatchdogSec")
+        and "Directory" not in line) + '\nType=oneshot\nExecStart=/usr/bin/perl /run/zocalo-probe.pl\n')
+    dom0.put("/run/zocalo-probe.pl", calls + "\n")
+    dom0.must("systemctl daemon-reload && systemctl start zocalo-probe")
+    try:
+        said = dom0.must("journalctl --unit zocalo-probe --output cat").splitlines()
+    finally:
+        dom0.must("rm /run/zocalo-probe.pl /run/systemd/system/zocalo-probe.service && systemctl daemon-reload")
+    answers = {name: answer for name, answer in (line.split() for line in said if len(line.split()) == 2)}
+    assert {name: answers.get(name) for name in REFUSED} == dict.fromkeys(REFUSED, "1")
+
+
 def test_a_backend_has_a_group_of_its_own_however_long_the_daemon_has_been_idle(dom0, running):
     """The daemon reached systemd when it started, minutes ago; dbus drops who says nothing for so long."""
     group = f"/zocalo-backends.scope/net-{running.uuid}"
