@@ -64,6 +64,7 @@ backend::Stats Device::stats() const
     stats.counters.push_back({"in_flight", in_flight});
     stats.counters.push_back({"persistent_grants", mapped});
     stats.counters.push_back({"buffer_pages", buffers_.pages_in_use()});
+    stats.counters.push_back({"io_uring", surroundings_.ring != nullptr}); // else libaio
     return stats;
 }
 

@@ -146,6 +146,12 @@ void DiskService::carry_out(backend::GetStats& request, Fds&, const backend::Rep
         reply(device->stats());
 }
 
+void DiskService::carry_out(backend::Settle& request, Fds&, const backend::Reply& reply)
+{
+    surroundings_.pump.settle(request.processor);
+    reply(backend::Done{});
+}
+
 void DiskService::carry_out(backend::Shutdown&, Fds&, const backend::Reply& reply)
 {
     end_all(&Device::disconnect, [reply] { reply(backend::Done{}); });

@@ -34,6 +34,7 @@ class DiskService final : public backend::Service {
     void carry_out(backend::MeasureDisk& request, Fds&, const backend::Reply& reply);
     void carry_out(backend::ChangeMedium& request, Fds& fds, const backend::Reply& reply);
     void carry_out(backend::SetHeadroom& request, Fds&, const backend::Reply& reply);
+    void carry_out(backend::Settle& request, Fds&, const backend::Reply& reply);
     void carry_out(backend::Shutdown&, Fds&, const backend::Reply& reply);
 
     Outcome<std::unique_ptr<Image>> open(const backend::AddDisk& disk, UniqueFd file);

@@ -20,6 +20,7 @@ struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
     xen::EventChannels* events;
     asio::posix::stream_descriptor device; // released, not closed: EventChannels owns it
     std::map<EventPort, std::shared_ptr<Handler>> handlers;
+    Home home;
 
     void wait()
     {
@@ -29,8 +30,10 @@ struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
                 if (ec || self->events == nullptr)
                     return;
                 self->serve();
-                if (self->events != nullptr)
-                    self->wait();
+                if (self->events == nullptr)
+                    return;
+                self->home.look();
+                self->wait();
             }
         );
     }
@@ -92,6 +95,11 @@ void EventPump::unbind(EventPort port)
         return;
     if (auto done = state_->events->unbind(port); !done)
         log(Level::warning, describe(done.error()));
+}
+
+void EventPump::settle(unsigned processor)
+{
+    state_->home.settle(processor);
 }
 
 void EventPump::notify(EventPort port)

@@ -4,6 +4,7 @@
 // costs a guest one round through the loop each (XSA-332); ports of one wakeup are served in turn.
 #pragma once
 
+#include "backends/common/home.hpp"
 #include "backends/common/poll.hpp"
 #include "common/xen-sys/event_channels.hpp"
 
@@ -34,6 +35,8 @@ class EventPump {
     // The handler is not called any more; the port is closed.
     void unbind(EventPort port);
     void notify(EventPort port);
+    // The processor that hears the events: the thread that calls this goes there, and goes back.
+    void settle(unsigned processor);
     // For one ring that is served here.
     Poll poll() const { return make_poll_(); }
 

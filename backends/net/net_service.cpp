@@ -148,6 +148,12 @@ Answer NetService::answer(const SetHeadroom& request, Fds&)
     return Done{};
 }
 
+Answer NetService::answer(const Settle& request, Fds&)
+{
+    around_.events.settle(request.processor);
+    return Done{};
+}
+
 Answer NetService::answer(const Shutdown&, Fds&)
 {
     vifs_.clear();

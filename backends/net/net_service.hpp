@@ -36,6 +36,7 @@ class NetService final : public backend::Service {
     backend::Answer answer(const backend::MeasureDisk& request, Fds& fds);
     backend::Answer answer(const backend::ChangeMedium& request, Fds& fds);
     backend::Answer answer(const backend::SetHeadroom& request, Fds& fds);
+    backend::Answer answer(const backend::Settle& request, Fds& fds);
     backend::Answer answer(const backend::Shutdown& request, Fds& fds);
     Vif* find(backend::DeviceId device);
 

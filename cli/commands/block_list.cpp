@@ -15,6 +15,7 @@ Outcome<Unit> show_stats(const Args& args, Session& session)
     listing.columns = {
         {"domain", "NAME"},
         {"name", "VDEV"},
+        {"engine", "ENGINE"},
         {"read_requests", "READS", true},
         {"read_bytes", "READ-BYTES", true},
         {"write_requests", "WRITES", true},
@@ -36,6 +37,7 @@ Outcome<Unit> show_stats(const Args& args, Session& session)
             boost::json::object row = disk.counters;
             row["domain"] = detail.domain.name;
             row["name"] = disk.name;
+            row["engine"] = counter(disk, "io_uring") != 0 ? "io_uring" : "libaio";
             row["errors"] = counter(disk, "io_errors") + counter(disk, "grant_errors") +
                             counter(disk, "refused_requests");
             for (const std::string stage : {"fetch", "medium", "answer"}) {

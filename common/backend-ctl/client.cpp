@@ -323,6 +323,13 @@ BackendClient::Call<Unit> BackendClient::measure_disk(DeviceId device, Timeout t
     co_return expect_done(std::move(answer));
 }
 
+BackendClient::Call<Unit> BackendClient::settle(std::uint32_t processor, Timeout timeout)
+{
+    Request request = Settle{processor};
+    auto answer = co_await call(state_, std::move(request), no_fds(), timeout);
+    co_return expect_done(std::move(answer));
+}
+
 BackendClient::Call<Unit>
 BackendClient::change_medium(DeviceId device, std::vector<UniqueFd> image, Timeout timeout)
 {

@@ -54,6 +54,7 @@ class BackendClient {
     Call<Stats> stats(DeviceId device, Timeout timeout);
     Call<Unit> set_limits(SetLimits limits, Timeout timeout);
     Call<Unit> measure_disk(DeviceId device, Timeout timeout);
+    Call<Unit> settle(std::uint32_t processor, Timeout timeout);
     Call<Unit> change_medium(DeviceId device, std::vector<UniqueFd> image, Timeout timeout);
     Call<Unit> set_headroom(SetHeadroom headroom, Timeout timeout);
     Call<Unit> shutdown(Timeout timeout);

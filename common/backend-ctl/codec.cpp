@@ -143,6 +143,11 @@ template <class A> void fields(A& a, SetHeadroom& m)
     a.number(m.bytes);
     a.check(m.bytes <= kMaxHeadroom, "the headroom is out of range");
 }
+template <class A> void fields(A& a, Settle& m)
+{
+    a.number(m.processor);
+    a.check(m.processor < kMaxProcessors, "there is no such processor");
+}
 template <class A> void fields(A&, Shutdown&) {}
 
 template <class A> void fields(A& a, HelloAnswer& m)

@@ -20,7 +20,7 @@
 namespace zocalo::backend {
 
 // Raised whenever a message changes its meaning or layout; both sides refuse another version.
-inline constexpr std::uint32_t kProtocolVersion = 5;
+inline constexpr std::uint32_t kProtocolVersion = 6;
 
 inline constexpr std::size_t kMaxMessageBytes = 65536;
 inline constexpr std::size_t kMaxFds = 16;
@@ -34,6 +34,7 @@ inline constexpr std::size_t kMaxValueBytes = 64;
 inline constexpr std::size_t kMaxTextBytes = 512;
 inline constexpr std::size_t kMaxCounters = 128;
 inline constexpr std::size_t kMaxHeadroom = 2048; // half a page
+inline constexpr std::uint32_t kMaxProcessors = 1024;
 
 enum class Kind : std::uint8_t { blk = 1, net = 2 };
 
@@ -182,6 +183,13 @@ struct SetHeadroom {
     friend bool operator==(const SetHeadroom&, const SetHeadroom&) = default;
 };
 
+// The processor that hears the events of the process' guest, below kMaxProcessors: the process is
+// best woken there, and goes back when it finds itself elsewhere. Answer: Done.
+struct Settle {
+    std::uint32_t processor{};
+    friend bool operator==(const Settle&, const Settle&) = default;
+};
+
 // Disconnect and remove everything, answer Done, exit 0.
 struct Shutdown {
     friend bool operator==(const Shutdown&, const Shutdown&) = default;
@@ -200,6 +208,7 @@ using Request = std::variant<
     MeasureDisk,
     ChangeMedium,
     SetHeadroom,
+    Settle,
     Shutdown>;
 
 // --- answers and events

@@ -37,6 +37,8 @@ def test_what_a_guest_writes_is_in_the_image_and_libaio_has_no_part_in_it(dom0, 
     pid = guest.backend("blk")
     assert "anon_inode:[io_uring]" in dom0.must(f"cd /proc/{pid}/fd && for fd in *; do readlink $fd; done")
     assert "web xvda: served through io_uring" in dom0.must("journalctl -b --no-pager -o cat")
+    rows = json.loads(dom0.must("zl block-list --stats web -o json"))
+    assert {row["name"]: row["engine"] for row in rows} == {"xvda": "io_uring"}
     watch = dom0.start(f"exec strace -f -p {pid} -e trace=io_submit,io_setup,io_uring_enter -o /tmp/calls")
     watch.expect(b"attached", 60)
     guest.must(f"dd if=/dev/urandom of=/tmp/data bs=64k count={MIB * 16} 2>/dev/null")

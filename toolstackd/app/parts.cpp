@@ -79,8 +79,8 @@ Outcome<Unit> make_hypervisor(Parts& parts, const any_io_executor& executor)
     std::shared_ptr<XenCalls> calls = TRY(XenCalls::open());
     parts.builder_port = TRY(XenctrlPort::open());
     parts.kernels = std::make_shared<KernelStore>(parts.config.cache_folder + "/kernels");
-    parts.hypervisor =
-        std::make_unique<XenHypervisor>(executor, std::move(calls), builder_of(parts));
+    parts.hypervisor = std::make_unique<XenHypervisor>(executor, calls, builder_of(parts));
+    parts.calls = std::move(calls);
     return Unit{};
 }
 
@@ -120,6 +120,9 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.poll = std::chrono::microseconds{config.backend_poll_us};
     options.disk_engine = config.disk_engine;
     options.pid_namespaces = ::geteuid() == 0;
+    options.hearing = [calls = parts.calls](DomId domid, EventPort port) {
+        return calls->hearing(domid, port);
+    };
     if (!config.backend_user.empty()) {
         errno = 0;
         const passwd* user = getpwnam(config.backend_user.c_str());

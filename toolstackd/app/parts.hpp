@@ -27,6 +27,7 @@ struct Parts {
     std::unique_ptr<Clock> clock;
     std::shared_ptr<XenctrlPort> builder_port;
     std::shared_ptr<KernelStore> kernels;
+    std::shared_ptr<XenCalls> calls;
     std::unique_ptr<XenHypervisor> hypervisor;
     std::unique_ptr<XenStore> store;
     std::unique_ptr<xen::EventChannels> events, channel_events;

@@ -180,13 +180,23 @@ Answer<Unit> Backend::connect_device(backend::Connect request)
     const auto client = client_;
     if (!client)
         co_return not_there(kind_);
-    const backend::DeviceId id = request.device;
     failpoint("backend.connect:before");
-    auto done = co_await client->connect_device(std::move(request), kCallLimit);
+    auto done = co_await client->connect_device(request, kCallLimit);
     failpoint("backend.connect:after");
-    if (const auto found = devices_.find(id); done && found != devices_.end())
+    if (const auto found = devices_.find(request.device); done && found != devices_.end())
         found->second.state = backend::DeviceState::connected;
+    if (done)
+        co_await settle(request);
     co_return done;
+}
+
+// It works elsewhere as well, only slower.
+asio::awaitable<void> Backend::settle(const backend::Connect& connected)
+{
+    const auto client = client_;
+    const EventPort port = connected.queues.front().ports.front();
+    if (const auto processor = launcher_->hearing(connected.frontend, port); client && processor)
+        static_cast<void>(co_await client->settle(*processor, kCallLimit));
 }
 
 Answer<Unit> Backend::disconnect_device(backend::DeviceId id, std::chrono::milliseconds limit)

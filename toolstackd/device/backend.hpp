@@ -64,6 +64,7 @@ class Backend : public std::enable_shared_from_this<Backend> {
   private:
     Answer<Unit> start();
     Answer<Unit> attach();
+    boost::asio::awaitable<void> settle(const backend::Connect& connected);
     void take(backend::Ready ready);
     void hear(const backend::Event& event);
     void closed();

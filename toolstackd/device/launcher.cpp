@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "toolstackd/device/launcher.hpp"
 
+#include "common/backend-ctl/messages.hpp"
 #include "toolstackd/device/spawn.hpp"
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace zocalo::toolstack {
@@ -271,6 +273,15 @@ Outcome<UniqueFd> ProcessLauncher::connect(const rpc::Uuid& uuid, DeviceKind kin
     Error error = system_error("cannot reach the backend at " + path, errno);
     error.code = Code::unreachable;
     return error;
+}
+
+std::optional<std::uint32_t> ProcessLauncher::hearing(DomId domid, EventPort port)
+{
+    if (!options_.hearing || std::thread::hardware_concurrency() < 2)
+        return std::nullopt;
+    const auto processor = options_.hearing(domid, port);
+    return processor && *processor < backend::kMaxProcessors ? std::optional{*processor}
+                                                             : std::nullopt;
 }
 
 Outcome<Unit>

@@ -10,9 +10,11 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -41,6 +43,9 @@ class BackendLauncher {
     // made if it is not there. It stays until it is dropped or the processes are ended.
     virtual Outcome<UniqueFd> journal(const rpc::Uuid& uuid, DeviceKey device) = 0;
     virtual void drop_journal(const rpc::Uuid& uuid, DeviceKey device) = 0;
+    // Of dom0's processors the one that hears what is joined to that port of the domain; nothing
+    // when it cannot be told or makes no difference. Short.
+    virtual std::optional<std::uint32_t> hearing(DomId, EventPort) { return std::nullopt; }
 };
 
 struct LauncherOptions {
@@ -55,6 +60,8 @@ struct LauncherOptions {
     std::string disk_engine{"libaio"}; // how disks' processes ask the kernel for blocks
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
     std::string own_grants{"/dev/xen/gntalloc"}; // of cards; they do without, at a price
+    // Where dom0 hears a port's events (XenCalls::hearing); empty: processes stay where they start.
+    std::function<Outcome<std::uint32_t>(DomId, EventPort)> hearing;
     bool pid_namespaces{false}; // each process the first of a PID namespace of its own; needs root
     bool scope{true}; // when systemd runs, the processes leave the daemon's scope for one of theirs
 };
@@ -72,6 +79,7 @@ class ProcessLauncher final : public BackendLauncher {
     Outcome<std::vector<DeviceRemains::Process>> find() override;
     Outcome<UniqueFd> journal(const rpc::Uuid& uuid, DeviceKey device) override;
     void drop_journal(const rpc::Uuid& uuid, DeviceKey device) override;
+    std::optional<std::uint32_t> hearing(DomId domid, EventPort port) override;
 
   private:
     std::string journal_path(const rpc::Uuid& uuid, DeviceKey device) const;

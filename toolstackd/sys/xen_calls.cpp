@@ -319,6 +319,23 @@ Outcome<std::string> XenCalls::dmesg(bool clear)
     return text;
 }
 
+Outcome<std::uint32_t> XenCalls::hearing(DomId domid, EventPort port)
+{
+    xc_evtchn_status_t theirs{};
+    theirs.dom = static_cast<domid_t>(domid.value);
+    theirs.port = port.value;
+    if (xc_evtchn_status(xc_, &theirs) != 0)
+        return xen_error("look at an event channel of", domid, errno);
+    if (theirs.status != EVTCHNSTAT_interdomain || theirs.u.interdomain.dom != 0)
+        return Error{Code::not_found, "the event channel does not lead here", {}};
+    xc_evtchn_status_t ours{};
+    ours.dom = DOMID_SELF;
+    ours.port = theirs.u.interdomain.port;
+    if (xc_evtchn_status(xc_, &ours) != 0)
+        return xen_error("look at an event channel of", std::nullopt, errno);
+    return ours.vcpu;
+}
+
 Outcome<std::uint64_t> XenCalls::free_memory()
 {
     xc_physinfo_t info{};

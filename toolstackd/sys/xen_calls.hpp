@@ -47,6 +47,9 @@ class XenCalls {
     Outcome<std::vector<rpc::VcpuView>> vcpus(DomId domid);
     Outcome<rpc::HostView> host();
     Outcome<std::string> dmesg(bool clear);
+    // The vCPU of this domain that hears what a domain sends through one of its ports
+    // (EVTCHNOP_status, of both ends).
+    Outcome<std::uint32_t> hearing(DomId domid, EventPort port);
     // Bytes a new domain can have.
     Outcome<std::uint64_t> free_memory();
 

@@ -11,8 +11,8 @@ namespace zocalo::toolstack {
 namespace {
 
 // Counters that say what is now; all others only grow.
-constexpr std::array<std::string_view, 5> kGauges{
-    "in_flight", "queues", "persistent_grants", "buffer_pages", "rx_stalled_queues"};
+constexpr std::array<std::string_view, 6> kGauges{
+    "in_flight", "queues", "persistent_grants", "buffer_pages", "io_uring", "rx_stalled_queues"};
 
 struct Histogram {
     double sum = 0;

@@ -29,6 +29,7 @@ std::vector<Request> requests()
         GetStats{3},
         SetLimits{4, 1, 2, 3, 0xffffffffffffffffu, "scratch"},
         MeasureDisk{51712},
+        Settle{3},
         ChangeMedium{51712},
         SetHeadroom{0, 256},
         Shutdown{},

@@ -101,6 +101,8 @@ backend::Answer FakeBackends::Process::answer(const backend::Request& request)
         devices[disconnect->device].state = backend::DeviceState::idle;
     } else if (const auto* headroom = std::get_if<backend::SetHeadroom>(&request)) {
         note(("headroom " + std::to_string(headroom->bytes) + " of").c_str(), headroom->device);
+    } else if (const auto* settle = std::get_if<backend::Settle>(&request)) {
+        owner->log.push_back("settle on " + std::to_string(settle->processor));
     } else if (const auto* remove = std::get_if<backend::RemoveDevice>(&request)) {
         note("remove", remove->device);
         devices.erase(remove->device);
@@ -121,6 +123,12 @@ void FakeBackends::Process::send(const backend::BackendFrame& frame)
 }
 
 FakeBackends::FakeBackends(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+
+std::optional<std::uint32_t> FakeBackends::hearing(DomId, EventPort port)
+{
+    const auto found = hears.find(port.value);
+    return found == hears.end() ? std::nullopt : std::optional{found->second};
+}
 
 FakeBackends::~FakeBackends()
 {

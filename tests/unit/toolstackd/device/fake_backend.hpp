@@ -31,6 +31,8 @@ class FakeBackends final : public BackendLauncher {
     Outcome<UniqueFd> journal(const rpc::Uuid& uuid, DeviceKey device) override;
     void drop_journal(const rpc::Uuid& uuid, DeviceKey device) override;
 
+    std::optional<std::uint32_t> hearing(DomId domid, EventPort port) override;
+
     using Id = std::pair<rpc::Uuid, DeviceKind>;
     // The process dies; its devices are gone.
     void kill(const Id& id);
@@ -40,10 +42,11 @@ class FakeBackends final : public BackendLauncher {
     bool runs(const Id& id) const;
     std::optional<backend::DeviceState> state(const Id& id, backend::DeviceId device) const;
 
-    std::vector<std::string> log;               // "start", "add 51712", "connect 51712", …
-    std::map<std::uint32_t, unsigned> journals; // by devid: how often it was handed over
-    std::string refuse_connect;                 // the reason Connect fails with, if any
-    unsigned refuse_starts = 0;                 // so many next starts fail
+    std::vector<std::string> log;                 // "start", "add 51712", "connect 51712", …
+    std::map<std::uint32_t, unsigned> journals;   // by devid: how often it was handed over
+    std::string refuse_connect;                   // the reason Connect fails with, if any
+    std::map<std::uint32_t, std::uint32_t> hears; // by the guest's port: a processor of dom0
+    unsigned refuse_starts = 0;                   // so many next starts fail
 
     struct Process;
 

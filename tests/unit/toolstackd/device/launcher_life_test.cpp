@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace zocalo::toolstack {
@@ -89,6 +90,23 @@ TEST_F(LauncherLifeTest, ANewProcessReplacesTheOldOne)
     const pid_t before = expect_one(launcher, DeviceKind::disk);
     ASSERT_TRUE(launcher.start(uuid, DeviceKind::disk, DomId{8}));
     EXPECT_NE(expect_one(launcher, DeviceKind::disk), before);
+}
+
+TEST_F(LauncherLifeTest, WhereEventsAreHeardMattersWithSeveralProcessorsOnly)
+{
+    const DomId domain{7};
+    const EventPort port{15};
+    EXPECT_FALSE(ProcessLauncher{options()}.hearing(domain, port));
+    LauncherOptions knows = options();
+    knows.hearing = [](DomId, EventPort at) { return Outcome<std::uint32_t>{at.value * 100}; };
+    ProcessLauncher launcher{knows};
+    const bool several = std::thread::hardware_concurrency() > 1;
+    EXPECT_EQ(launcher.hearing(domain, EventPort{5}), several ? std::optional{500U} : std::nullopt);
+    EXPECT_FALSE(launcher.hearing(domain, port)) << "more than the process would believe";
+    knows.hearing = [](DomId, EventPort) {
+        return Outcome<std::uint32_t>{Error{Code::not_found, "gone", {}}};
+    };
+    EXPECT_FALSE(ProcessLauncher{knows}.hearing(domain, port));
 }
 
 TEST_F(LauncherLifeTest, OnlyADisksProcessIsToldOfItsEngine)

@@ -125,6 +125,17 @@ TEST_F(XenDevicesTest, ConnectsAndPublishesTheSizeBeforeItsState)
     EXPECT_EQ(views->front().ring_ref, 8);
 }
 
+TEST_F(XenDevicesTest, TheProcessIsToldWhereItsEventsAreHeard)
+{
+    attach();
+    guest_connects();
+    EXPECT_EQ(count("settle on 3"), 0) << "nobody knows";
+    backends->hears[15] = 3;
+    backends->kill(blk);
+    until([&] { return count("settle on 3") == 1; });
+    EXPECT_EQ(back_state(), "4");
+}
+
 TEST_F(XenDevicesTest, SaysWhyADeviceDoesNotConnect)
 {
     attach();
