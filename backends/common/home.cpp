@@ -15,23 +15,24 @@ Whereabouts::Clock::time_point last_tick()
         std::chrono::seconds{tick.tv_sec} + std::chrono::nanoseconds{tick.tv_nsec}};
 }
 
+// Whoever pins the process, pins it: only a processor that it may use now is gone to.
+void go_to(unsigned processor)
+{
+    cpu_set_t allowed, there;
+    if (processor >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 ||
+        !CPU_ISSET(processor, &allowed))
+        return;
+    CPU_ZERO(&there);
+    CPU_SET(processor, &there);
+    if (::sched_setaffinity(0, sizeof there, &there) == 0)
+        ::sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 } // namespace
 
 Whereabouts Whereabouts::of_this_thread()
 {
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    const bool known = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-    const auto go = [allowed, known](unsigned processor) {
-        if (!known || processor >= CPU_SETSIZE || !CPU_ISSET(processor, &allowed))
-            return false;
-        cpu_set_t there;
-        CPU_ZERO(&there);
-        CPU_SET(processor, &there);
-        return ::sched_setaffinity(0, sizeof there, &there) == 0 &&
-               ::sched_setaffinity(0, sizeof allowed, &allowed) == 0;
-    };
-    return {[] { return static_cast<unsigned>(::sched_getcpu()); }, go, last_tick};
+    return {[] { return static_cast<unsigned>(::sched_getcpu()); }, go_to, last_tick};
 }
 
 void Home::go_back()
@@ -40,8 +41,7 @@ void Home::go_back()
     if (moved_ && now - *moved_ < kBetweenMoves)
         return;
     moved_ = now;
-    if (!system_.go(*processor_))
-        processor_.reset();
+    system_.go(*processor_);
 }
 
 } // namespace zocalo::backend

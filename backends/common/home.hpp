@@ -17,12 +17,11 @@ struct Whereabouts {
 
     // The processor this runs on; no system call.
     std::function<unsigned()> where;
-    // Goes there, and may be moved again from then on; false: it cannot.
-    std::function<bool(unsigned processor)> go;
+    // Goes there if it may, and may be moved again from then on.
+    std::function<void(unsigned processor)> go;
     // To a tick's precision; no system call.
     std::function<Clock::time_point()> now;
 
-    // Of this thread. Remembers where it may run now: to be called before any Home is used.
     static Whereabouts of_this_thread();
 };
 

@@ -198,6 +198,7 @@ Outcome<Unit> allow_only(std::span<const int> calls, std::span<const std::uint32
     numbers.insert(numbers.end(), ioctls.begin(), ioctls.end());
     filter.allow(SYS_ioctl, 1, numbers);
     filter.allow(SYS_sched_setaffinity, 0, std::array{0U}); // its own (home.hpp)
+    filter.allow(SYS_sched_getaffinity, 0, std::array{0U});
     for (const long call : kCommonCalls)
         filter.allow(call);
     for (const int call : calls)

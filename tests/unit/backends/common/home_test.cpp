@@ -13,15 +13,14 @@ using namespace std::chrono_literals;
 
 struct HomeTest : testing::Test {
     unsigned here = 0;
-    bool may = true;
+    bool pinned = false;
     std::vector<unsigned> moves;
     Whereabouts::Clock::time_point time{1h};
     Home home{Whereabouts{
         [this] { return here; },
         [this](unsigned processor) {
             moves.push_back(processor);
-            here = may ? processor : here;
-            return may;
+            here = pinned ? here : processor;
         },
         [this] { return time; }}};
 };
@@ -55,29 +54,53 @@ TEST_F(HomeTest, AnotherHomeIsGoneToWithoutWaiting)
     EXPECT_EQ(here, 2u);
 }
 
-TEST_F(HomeTest, WhereItCannotGoItDoesNotTryAgain)
+TEST_F(HomeTest, OneThatIsPinnedElsewhereGoesWhenItMay)
 {
-    may = false;
+    pinned = true;
     home.settle(9);
-    time += 1h;
     home.look();
     EXPECT_EQ(moves.size(), 1u);
+    pinned = false;
+    time += 1h;
+    home.look();
+    EXPECT_EQ(here, 9u);
 }
 
-TEST(Whereabouts, AThreadGoesAndMayBeMovedAgain)
+cpu_set_t affinity()
 {
-    cpu_set_t before, after;
-    ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+    cpu_set_t set;
+    EXPECT_EQ(::sched_getaffinity(0, sizeof set, &set), 0);
+    return set;
+}
+
+TEST(Whereabouts, AThreadGoesWhereItMayAndMayBeMovedAgain)
+{
+    const cpu_set_t before = affinity();
     const Whereabouts system = Whereabouts::of_this_thread();
-    for (unsigned processor = 0; processor < CPU_SETSIZE; ++processor)
-        EXPECT_EQ(system.go(processor), CPU_ISSET(processor, &before) != 0) << processor;
-    EXPECT_FALSE(system.go(CPU_SETSIZE));
-    ASSERT_EQ(::sched_getaffinity(0, sizeof after, &after), 0);
-    EXPECT_TRUE(CPU_EQUAL(&before, &after));
+    for (unsigned processor = 0; processor <= CPU_SETSIZE; ++processor) {
+        system.go(processor);
+        const cpu_set_t after = affinity();
+        ASSERT_TRUE(CPU_EQUAL(&before, &after)) << processor;
+    }
     EXPECT_TRUE(CPU_ISSET(system.where(), &before));
     const auto now = system.now();
     EXPECT_LE(now, Whereabouts::Clock::now());
     EXPECT_GE(now, Whereabouts::Clock::now() - std::chrono::minutes{1});
+}
+
+TEST(Whereabouts, AThreadThatIsPinnedStaysThere)
+{
+    const cpu_set_t before = affinity();
+    const Whereabouts system = Whereabouts::of_this_thread();
+    const unsigned here = system.where();
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(here, &only);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof only, &only), 0);
+    for (unsigned processor = 0; processor < 8; ++processor)
+        system.go(processor);
+    EXPECT_EQ(system.where(), here);
+    ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 } // namespace
