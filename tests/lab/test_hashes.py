@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import time
+from pathlib import Path
 
 import pytest
 from mini_guest import make_bridge, mini_guest, program_disk
@@ -11,6 +12,7 @@ from toolstack import MINI, WORK, config_text, until
 
 from lab.guest_shell import GuestShell
 
+HERE = Path(__file__).resolve().parent
 MODULES = ("xen-evtchn", "xen-gntalloc")
 MAC = "00:16:3e:5a:00:07"
 TARGETS = {4: "10.9.0.77", 6: "fd00:9::77"}
@@ -68,8 +70,6 @@ def program(dom0, deb, tmp_path_factory):
     assert deb is not None, "no package was built: ./dev deb"
     addresses = [f"{address}/24" for address in SOURCES[4]] + [f"{address}/64" for address in SOURCES[6]]
     make_bridge(dom0, *addresses)
-    for address in TARGETS.values():
-        dom0.must(f"ip neighbour replace {address} lladdr {MAC} dev xenbr0 nud permanent")
     return program_disk(dom0, tmp_path_factory.mktemp("hasher"), "hasher", MODULES)
 
 
@@ -78,10 +78,11 @@ class StockGuest:
 
     def __init__(self, dom0, program: str):
         self.dom0 = dom0
-        self.loop = dom0.must(["losetup", "--find", "--show", "--read-only", program]).strip()
+        for script in ("block-quick", "vif-quick"):
+            dom0.put(f"/etc/xen/scripts/{script}", (HERE / "dom0" / script).read_text(), 0o755)
         dom0.put(f"{WORK}/stock.cfg", config_text({
-            "name": "stock", "type": "pv", "vcpus": 2, **MINI, "disk": [f"phy:{self.loop},xvdc,r"],
-            "vif": [f"mac={MAC},bridge=xenbr0"]}))
+            "name": "stock", "type": "pv", "vcpus": 2, **MINI, "disk": [f"format=raw,vdev=xvdc,access=ro,script=block-quick,target={program}"],
+            "vif": [f"mac={MAC},bridge=xenbr0,script=vif-quick"]}))
         dom0.must("modprobe xen-netback && echo 2 > /sys/module/xen_netback/parameters/max_queues")
         dom0.must(["xl", "create", f"{WORK}/stock.cfg"])
         self.shell = GuestShell(dom0, ["xl", "console", "stock"])
@@ -95,7 +96,7 @@ class StockGuest:
     def remove(self):
         self.shell.close()
         self.dom0.must(["xl", "destroy", "stock"])
-        self.dom0.must(f"losetup --detach {self.loop}; rm {WORK}/stock.cfg")
+        self.dom0.must(f"rm {WORK}/stock.cfg /etc/xen/scripts/block-quick /etc/xen/scripts/vif-quick")
 
 
 @contextlib.contextmanager
@@ -115,8 +116,8 @@ def start(guest, frames: int):
     for name in MODULES:
         guest.must(f"insmod /tmp/{name}.ko")
     guest.must("echo vif-0 > /sys/bus/xen/drivers/vif/unbind")
-    guest.must(f"(/tmp/hasher 0 {frames} > /tmp/said 2>&1 &)")
-    until(lambda: "ready" in guest.must("cat /tmp/said") or "hasher" not in guest.must("ps"), "the card is set up", 60)
+    guest.must(f"(/tmp/hasher 0 {frames} > /tmp/said 2>&1 & echo $! > /tmp/pid)")
+    until(lambda: "ready" in guest.must("cat /tmp/said"), "the card is set up", 60)
 
 
 def hashes(said: list[str]) -> list[tuple[int, int, str, str]]:
@@ -135,12 +136,14 @@ def test_frames_are_hashed_and_spread_as_the_guest_asks(dom0, program, who):
 
         def all_come(lines: int):
             """Each flow with its hash on its queue, in what the program says after so many lines."""
+            for address in TARGETS.values():  # nobody answers for it; a bridge that lost its last port forgets
+                dom0.must(f"ip neighbour replace {address} lladdr {MAC} dev xenbr0 nud permanent")
             dom0.must(["python3", "-c", SEND])
             came: set = set()
             end = time.monotonic() + 30
             while not came >= wanted and time.monotonic() < end:
                 came = set(hashes(guest.must("cat /tmp/said").splitlines()[lines:]))
-            assert came == wanted
+            assert came == wanted, guest.must("tail -n 30 /tmp/said")
 
         all_come(0)
         if who == "ours":
@@ -149,4 +152,4 @@ def test_frames_are_hashed_and_spread_as_the_guest_asks(dom0, program, who):
             new_backend(dom0, guest, "net", old)
             lines = len(guest.must("cat /tmp/said").splitlines())
             all_come(lines)  # the next process goes on as it was told
-        guest.must("busybox pkill hasher")
+        guest.must("kill $(cat /tmp/pid)")

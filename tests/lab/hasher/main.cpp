@@ -7,6 +7,7 @@
 //     control TYPE STATUS DATA           an answer of the control ring
 //     ready                              frames may come
 //     frame QUEUE TYPE HASH FLOW         a frame with a hash; FLOW is what such hashes are made of
+//     plain QUEUE FLAGS STATUS           a frame without one, or an error, or a part of a frame
 //     backend STATE                      at the end
 //
 //     hasher DEVICE FRAMES               ends after so many frames with a hash, or two minutes
@@ -163,14 +164,16 @@ class Hasher {
         const unsigned end = std::atomic_ref{queue.ring->rsp_prod}.load();
         while (queue.seen != end) {
             const netif_rx_response response = next(queue).rsp;
-            bool more = (response.flags & NETRXF_extra_info) != 0;
+            bool more = (response.flags & NETRXF_extra_info) != 0, hashed = false;
             while (more && queue.seen != end) {
                 netif_extra_info extra{};
                 std::memcpy(&extra, &next(queue), sizeof extra);
                 more = (extra.flags & XEN_NETIF_EXTRA_FLAG_MORE) != 0;
-                if (extra.type == XEN_NETIF_EXTRA_TYPE_HASH)
+                if (hashed = extra.type == XEN_NETIF_EXTRA_TYPE_HASH; hashed)
                     print(number, extra, queue.buffers.at(response.id), response.offset);
             }
+            if (!hashed)
+                std::printf("plain %u %u %d\n", number, response.flags, response.status);
         }
     }
 
