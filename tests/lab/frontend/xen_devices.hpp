@@ -152,4 +152,34 @@ template <class Condition> bool await(Condition condition)
     return false;
 }
 
+// One end of a device: its directory in xenstore, the backend's, and pages to grant.
+struct Frontend {
+    // `device` as in "vbd/51712".
+    explicit Frontend(const std::string& device)
+        : front{"device/" + device}, back{store.read(front + "/backend")}
+    {
+    }
+
+    int state() { return std::atoi(store.read(back + "/state").c_str()); }
+    void set_state(int state) { store.write(front + "/state", std::to_string(state)); }
+    void write(const std::string& key, unsigned value)
+    {
+        store.write(front + "/" + key, std::to_string(value));
+    }
+    void remove(const std::string& key) { store.remove(front + "/" + key); }
+
+    // Says how the backend took it, and gives the device back.
+    void close()
+    {
+        std::printf("backend %d\n", state());
+        set_state(XenbusStateClosing);
+        set_state(XenbusStateClosed);
+        await([this] { return state() == XenbusStateClosed || state() == XenbusStateInitWait; });
+    }
+
+    Store store;
+    std::string front, back;
+    Grants grants;
+};
+
 } // namespace zocalo::lab

@@ -44,12 +44,9 @@ struct Queue {
     unsigned seen = 0;
 };
 
-class Hasher {
+class Hasher : Frontend {
   public:
-    explicit Hasher(const std::string& device)
-        : front_{"device/vif/" + device}, back_{store_.read(front_ + "/backend")}
-    {
-    }
+    explicit Hasher(const std::string& device) : Frontend{"vif/" + device} {}
 
     int run(unsigned frames)
     {
@@ -61,34 +58,24 @@ class Hasher {
                 look(q);
             ::usleep(10'000);
         }
-        std::printf("backend %d\n", state());
-        set_state(XenbusStateClosing);
-        set_state(XenbusStateClosed);
-        await([this] { return state() == XenbusStateClosed || state() == XenbusStateInitWait; });
+        close();
         return 0;
     }
 
   private:
-    int state() { return std::atoi(store_.read(back_ + "/state").c_str()); }
-    void set_state(int state) { store_.write(front_ + "/state", std::to_string(state)); }
-    void write(const std::string& key, unsigned value)
-    {
-        store_.write(front_ + "/" + key, std::to_string(value));
-    }
-
     void connect()
     {
         set_state(XenbusStateInitialising);
         await([this] { return state() == XenbusStateInitWait; });
         for (const char* name : {"event-channel", "event-channel-tx", "event-channel-rx"})
-            store_.remove(front_ + "/" + name);
-        const std::string most = store_.read(back_ + "/multi-queue-max-queues");
+            remove(name);
+        const std::string most = store.read(back + "/multi-queue-max-queues");
         count_ = std::atoi(most.c_str()) >= int{kMostQueues} ? kMostQueues : 1;
         std::printf("queues %u\n", count_);
         write("multi-queue-num-queues", count_);
         for (unsigned q = 0; q < count_; ++q)
             offer(queues_[q], count_ == 1 ? "" : "queue-" + std::to_string(q) + "/");
-        const Page page = grants_.make();
+        const Page page = grants.make();
         control_ = ring_on<xen_netif_ctrl_sring>(page);
         write("ctrl-ring-ref", page.ref);
         write("event-channel-ctrl", control_events_.port());
@@ -101,16 +88,16 @@ class Hasher {
 
     void offer(Queue& queue, const std::string& where)
     {
-        const Page tx = grants_.make(), rx = grants_.make();
+        const Page tx = grants.make(), rx = grants.make();
         ring_on<netif_tx_sring>(tx);
         queue.ring = ring_on<netif_rx_sring>(rx);
         for (const char* name : {"event-channel-tx", "event-channel-rx"})
-            store_.remove(front_ + "/" + where + name);
+            remove(where + name);
         write(where + "tx-ring-ref", tx.ref);
         write(where + "rx-ring-ref", rx.ref);
         write(where + "event-channel", queue.events.port());
         for (unsigned i = 0; i < kBuffers; ++i) {
-            queue.buffers[i] = grants_.make();
+            queue.buffers[i] = grants.make();
             queue.ring->ring[i].req = {
                 .id = static_cast<std::uint16_t>(i), .pad = 0, .gref = queue.buffers[i].ref};
         }
@@ -136,7 +123,7 @@ class Hasher {
 
     std::uint32_t page_with(std::span<const std::byte> bytes)
     {
-        const Page page = grants_.make();
+        const Page page = grants.make();
         std::memcpy(page.address, bytes.data(), bytes.size());
         return page.ref;
     }
@@ -194,10 +181,6 @@ class Hasher {
         ++hashed_;
     }
 
-    std::string front_;
-    Store store_;
-    std::string back_;
-    Grants grants_;
     Events control_events_;
     xen_netif_ctrl_sring* control_{};
     std::array<Queue, kMostQueues> queues_{};

@@ -21,11 +21,10 @@ namespace {
 using namespace zocalo::lab;
 
 // What a lie does to the rings; the connection is the same for all of one kind.
-class Liar {
+class Liar : Frontend {
   public:
     Liar(std::string kind, const std::string& device, std::string lie)
-        : disk_{kind == "vbd"}, lie_{std::move(lie)}, front_{"device/" + kind + "/" + device},
-          back_{store_.read(front_ + "/backend")}
+        : Frontend{kind + "/" + device}, disk_{kind == "vbd"}, lie_{std::move(lie)}
     {
     }
 
@@ -44,10 +43,7 @@ class Liar {
             else
                 lie_to_card();
         }
-        std::printf("backend %d\n", state());
-        set_state(XenbusStateClosing);
-        set_state(XenbusStateClosed);
-        await([this] { return state() == XenbusStateClosed || state() == XenbusStateInitWait; });
+        close();
         return 0;
     }
 
@@ -63,23 +59,16 @@ class Liar {
               "feature-persistent",
               "event-channel-tx",
               "event-channel-rx"})
-            store_.remove(front_ + "/" + name);
-    }
-
-    int state() { return std::atoi(store_.read(back_ + "/state").c_str()); }
-    void set_state(int state) { store_.write(front_ + "/state", std::to_string(state)); }
-    void write(const char* key, unsigned value)
-    {
-        store_.write(front_ + "/" + key, std::to_string(value));
+            remove(name);
     }
 
     void offer_disk()
     {
-        const Page page = grants_.make();
+        const Page page = grants.make();
         blk_ = ring_on<blkif_sring>(page);
         write("ring-ref", lie_ == "ring" ? 0x7fff'fff0U : page.ref);
         write("event-channel", lie_ == "port" ? 4000U : events_.port());
-        store_.write(front_ + "/protocol", "x86_64-abi");
+        store.write(front + "/protocol", "x86_64-abi");
         set_state(XenbusStateInitialised);
     }
 
@@ -92,7 +81,7 @@ class Liar {
         request.nr_segments = lie_ == "segments" ? 255 : 1;
         request.id = 42;
         request.sector_number = lie_ == "sector" ? ~std::uint64_t{0} - 3 : 0;
-        request.seg[0].gref = lie_ == "grant" ? 0x7fff'fff0U : grants_.make().ref;
+        request.seg[0].gref = lie_ == "grant" ? 0x7fff'fff0U : grants.make().ref;
         request.seg[0].last_sect = lie_ == "segment" ? 255 : 7;
         publish(blk_, lie_ == "producer" ? 0x10'0000U : 1U);
         hear([this](unsigned i) {
@@ -103,7 +92,7 @@ class Liar {
 
     void offer_card()
     {
-        const Page tx = grants_.make(), rx = grants_.make();
+        const Page tx = grants.make(), rx = grants.make();
         tx_ = ring_on<netif_tx_sring>(tx);
         rx_ = ring_on<netif_rx_sring>(rx);
         write("tx-ring-ref", lie_ == "ring" ? 0x7fff'fff0U : tx.ref);
@@ -124,7 +113,7 @@ class Liar {
         const unsigned slots = lie_ == "slots" ? 40 : 1;
         for (unsigned i = 0; i < slots; ++i) {
             netif_tx_request& request = tx_->ring[i].req;
-            request.gref = lie_ == "grant" ? 0x7fff'fff0U : grants_.make().ref;
+            request.gref = lie_ == "grant" ? 0x7fff'fff0U : grants.make().ref;
             request.offset = lie_ == "offset" ? 4090 : 0;
             request.flags = i + 1 < slots ? NETTXF_more_data : 0;
             request.id = static_cast<std::uint16_t>(i);
@@ -156,10 +145,7 @@ class Liar {
     }
 
     bool disk_;
-    std::string lie_, front_;
-    Store store_;
-    std::string back_;
-    Grants grants_;
+    std::string lie_;
     Events events_;
     blkif_sring* blk_{};
     netif_tx_sring* tx_{};
