@@ -38,6 +38,7 @@ constexpr std::array kCommonCalls{
     SYS_fcntl,
     SYS_fstat,
     SYS_futex,
+    SYS_getcpu, // where neither rseq nor the vDSO tells
     SYS_getpid,
     SYS_getrandom,
     SYS_getsockopt,
