@@ -164,7 +164,7 @@ def lab(stage: Stage) -> Sum:
     """
     junit, begin = OUT / "lab.xml", time.monotonic()
     pytest = (sys.executable, "-m", "pytest", "-v", "-o", f"cache_dir={OUT / 'pytest'}", "-m",
-              "not unproven and not long", *side_by_side(), "tests/lab")
+              "not long", *side_by_side(), "tests/lab")
     ok = stage.command(*pytest, f"--junitxml={junit}")
     first = stage.results(junit, ok)
     files = {".".join(name.split(".")[:3]) for name in first.names}
@@ -199,9 +199,8 @@ STAGES = {
     "fuzz": ("each parser for a few seconds", unit("fuzz", "fuzz")),
     "tidy": ("clang-tidy", tidy),
     "core": ("the lab tests that Xen passes, on hypervisor-core", lab_only(
-        "--hypervisor", "core", "-m", "not unproven and not long")),
+        "--hypervisor", "core", "-m", "not long")),
     "long": ("lab tests that take long or much memory", lab_only("-m", "long")),
-    "unproven": ("lab tests that have not yet passed as a whole", lab_only("-m", "unproven")),
 }
 
 # The rest has not passed as a whole on one tree yet; `--all` runs it too, and it comes here when it does.

@@ -49,8 +49,6 @@ def hypervisor(request) -> str:
 def pytest_configure(config):
     config.addinivalue_line(
         "markers", "long: takes long or much memory; `./dev test --only long`")
-    config.addinivalue_line(
-        "markers", "unproven: written, but never seen to pass on a quiet machine; `./dev test --only unproven`")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -48,7 +48,7 @@ def sections(dom0, path: str) -> dict[str, int]:
 
 
 @pytest.mark.long  # libxenguest maps each page by itself, and for PVH each hole
-@pytest.mark.parametrize("kind", ["pv", pytest.param("pvh", marks=pytest.mark.unproven)])
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
 def test_a_crash_leaves_a_core_file_as_xl_writes_it(zl, xl, dom0, make, kind):
     guest = make("dumped", kind, memory=96, cmdline=CRASHES, on_crash="coredump-destroy")
     guest.create()
