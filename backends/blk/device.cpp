@@ -158,10 +158,18 @@ Outcome<Unit> Device::open_line(const backend::Connect& request, std::size_t ind
     if (request.resume)
         line.queue->repeat(open);
     line.poll = surroundings_.pump.poll();
-    line.port = TRY(surroundings_.pump.bind(request.frontend, wire.ports[0], [this, index] {
-        ++counters_.events;
-        serve(index);
-    }));
+    line.port = TRY(surroundings_.pump.bind(
+        request.frontend,
+        wire.ports[0],
+        [this, index] {
+            ++counters_.events;
+            serve(index);
+        },
+        [this, &line] {
+            return state_ == DeviceState::connected && !line.starved && !line.limited &&
+                   line.queue->pending();
+        }
+    ));
     return Unit{};
 }
 
@@ -213,10 +221,13 @@ void Device::look_after(Line& line, Queue::Served served)
 // What the medium finishes meanwhile is answered: the guest's next request may wait for it.
 bool Device::come_to_rest(Line& line)
 {
-    const bool more = line.poll.watch([&] {
-        image_.collect();
-        return line.queue->pending();
-    });
+    const bool more = line.poll.watch(
+        [&] {
+            image_.collect();
+            return line.queue->pending();
+        },
+        [&] { return surroundings_.pump.others_wait(line.port); }
+    );
     return !more && !line.queue->rearm();
 }
 

@@ -5,11 +5,21 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <algorithm>
 #include <map>
 
 namespace zocalo::backend {
 
 namespace asio = boost::asio;
+
+namespace {
+
+struct Line {
+    EventPump::Handler handler;
+    EventPump::Waits waits;
+};
+
+} // namespace
 
 struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
     State(asio::io_context& io, xen::EventChannels& events_)
@@ -19,7 +29,7 @@ struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
 
     xen::EventChannels* events;
     asio::posix::stream_descriptor device; // released, not closed: EventChannels owns it
-    std::map<EventPort, std::shared_ptr<Handler>> handlers;
+    std::map<EventPort, std::shared_ptr<Line>> lines;
     Home home;
 
     void wait()
@@ -55,12 +65,12 @@ struct EventPump::State : std::enable_shared_from_this<EventPump::State> {
 
     void fire(EventPort port)
     {
-        const auto found = handlers.find(port);
-        if (found == handlers.end())
-            return;                                             // closed meanwhile
-        const std::shared_ptr<Handler> handler = found->second; // it may unbind itself
-        (*handler)();
-        if (events == nullptr || !handlers.contains(port))
+        const auto found = lines.find(port);
+        if (found == lines.end())
+            return;                                       // closed meanwhile
+        const std::shared_ptr<Line> line = found->second; // it may unbind itself
+        line->handler();
+        if (events == nullptr || !lines.contains(port))
             return;
         if (auto unmasked = events->unmask(port); !unmasked)
             log(Level::error, describe(unmasked.error()));
@@ -79,22 +89,30 @@ EventPump::~EventPump()
 {
     state_->device.release();
     state_->events = nullptr;
-    state_->handlers.clear();
+    state_->lines.clear();
 }
 
-Outcome<EventPort> EventPump::bind(DomId remote, EventPort remote_port, Handler handler)
+Outcome<EventPort>
+EventPump::bind(DomId remote, EventPort remote_port, Handler handler, Waits waits)
 {
     const EventPort port = TRY(state_->events->bind_interdomain(remote, remote_port));
-    state_->handlers[port] = std::make_shared<Handler>(std::move(handler));
+    state_->lines[port] = std::make_shared<Line>(Line{std::move(handler), std::move(waits)});
     return port;
 }
 
 void EventPump::unbind(EventPort port)
 {
-    if (state_->handlers.erase(port) == 0)
+    if (state_->lines.erase(port) == 0)
         return;
     if (auto done = state_->events->unbind(port); !done)
         log(Level::warning, describe(done.error()));
+}
+
+bool EventPump::others_wait(EventPort port) const
+{
+    return std::ranges::any_of(state_->lines, [port](const auto& other) {
+        return other.first != port && other.second->waits && other.second->waits();
+    });
 }
 
 void EventPump::settle(unsigned processor)

@@ -18,6 +18,8 @@ namespace zocalo::backend {
 class EventPump {
   public:
     using Handler = std::function<void()>;
+    // Whether the ring behind a port has work that could be done now.
+    using Waits = std::function<bool()>;
 
     // `make_poll`: how each ring is watched before its guest is asked for an event.
     EventPump(
@@ -30,15 +32,17 @@ class EventPump {
     EventPump& operator=(const EventPump&) = delete;
 
     // Binds to the guest's port and calls `handler` for each event; the local port is unmasked
-    // after it.
-    Outcome<EventPort> bind(DomId remote, EventPort remote_port, Handler handler);
+    // after it. `waits` is asked while another ring is watched, and changes nothing.
+    Outcome<EventPort> bind(DomId remote, EventPort remote_port, Handler handler, Waits waits = {});
     // The handler is not called any more; the port is closed.
     void unbind(EventPort port);
     void notify(EventPort port);
     // The processor that hears the events: the thread that calls this goes there, and goes back.
     void settle(unsigned processor);
-    // For one ring that is served here.
+    // For one ring that is served here; it is watched until others_wait().
     Poll poll() const { return make_poll_(); }
+    // Any but the ring behind that port: their events come when this handler returns.
+    bool others_wait(EventPort port) const;
 
   private:
     struct State;

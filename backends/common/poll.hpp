@@ -59,8 +59,8 @@ class Poll {
     }
 
     // There is none left. True when `look` finds some within the window; else the caller asks for
-    // an event and sleeps.
-    template <class Look> bool watch(Look&& look)
+    // an event and lets others have their turn, which `others_wait` may ask for before the end.
+    template <class Look, class Others> bool watch(Look&& look, Others&& others_wait)
     {
         if (!window_.ever())
             return false;
@@ -69,6 +69,8 @@ class Poll {
         for (const Ticks length = window_.length(); since(idle_since_) < length;) {
             if (look())
                 return true;
+            if (others_wait())
+                return false;
             __builtin_ia32_pause();
         }
         return false;

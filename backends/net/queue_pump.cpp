@@ -130,8 +130,11 @@ Outcome<Unit> QueuePump::State::begin(
 
 Outcome<Unit> QueuePump::State::bind(const std::vector<EventPort>& remote)
 {
+    const auto waits = [this] { return running && !card.tx.limited() && tx.pending(); };
     for (std::size_t i = 0; i < remote.size(); ++i)
-        ports.push_back(TRY(events.bind(frontend.domain, remote[i], [this, i] { on_event(i); })));
+        ports.push_back(TRY(events.bind(
+            frontend.domain, remote[i], [this, i] { on_event(i); }, waits
+        )));
     return Unit{};
 }
 
@@ -214,6 +217,8 @@ bool QueuePump::State::held_back(
 
 void QueuePump::State::serve_tx()
 {
+    const auto more = [this] { return tx.pending(); };
+    const auto others = [this] { return events.others_wait(ports.front()); };
     tx_poll.begin();
     for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
         if (card.tx.limited() && held_back(card.tx, tx_rate_timer, &State::serve_tx))
@@ -225,8 +230,7 @@ void QueuePump::State::serve_tx()
             events.notify(ports.front());
         if (round.after == TxQueue::After::broken)
             return fail(tx.fault());
-        if (round.after == TxQueue::After::idle &&
-            !tx_poll.watch([this] { return tx.pending(); }) && !tx.rearm())
+        if (round.after == TxQueue::After::idle && !tx_poll.watch(more, others) && !tx.rearm())
             return;
     }
     if (std::exchange(tx_posted, true))

@@ -17,7 +17,12 @@ namespace {
 // One key: where its value goes, and the numbers it may have.
 struct Key {
     const char *section, *name;
-    std::variant<std::string Config::*, bool Config::*, std::uint64_t Config::*> member;
+    std::variant<
+        std::string Config::*,
+        bool Config::*,
+        std::uint64_t Config::*,
+        std::optional<std::uint64_t> Config::*>
+        member;
     std::int64_t least{}, most{};
 };
 
@@ -89,7 +94,11 @@ set(Config& config, const Key& key, const toml::node& value, const std::string& 
                 std::string(key.name) + " is a number from " + std::to_string(key.least) + " to " +
                     std::to_string(key.most)
             );
-        config.*std::get<std::uint64_t Config::*>(key.member) = static_cast<std::uint64_t>(number);
+        if (const auto* plain = std::get_if<std::uint64_t Config::*>(&key.member))
+            config.** plain = static_cast<std::uint64_t>(number);
+        else
+            config.*std::get<std::optional<std::uint64_t> Config::*>(key.member) =
+                static_cast<std::uint64_t>(number);
     }
     return Unit{};
 }

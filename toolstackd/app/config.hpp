@@ -8,6 +8,7 @@
 #include "toolstackd/sys/log.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,9 @@ struct Config {
     bool backend_scopes{true}; // control groups of their own, in one systemd scope
     bool backend_own_users{true};
     std::uint64_t backend_priority{10}; // steps of nice(1) before dom0's other programs
-    std::uint64_t backend_poll_us{100}; // how long a ring is watched before its process sleeps
-    std::string disk_engine{"libaio"};  // libaio, io_uring
+    // How long a ring is watched before its process sleeps; none: as suits this machine.
+    std::optional<std::uint64_t> backend_poll_us;
+    std::string disk_engine{"libaio"}; // libaio, io_uring
 
     // [dumps]
     std::string dump_folder{"/var/lib/zocalo/dumps"};

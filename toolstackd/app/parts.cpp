@@ -117,7 +117,8 @@ Outcome<Unit> make_devices(Parts& parts, const any_io_executor& executor)
     options.scope = config.backend_scopes;
     options.own_users = config.backend_own_users;
     options.priority = static_cast<int>(config.backend_priority);
-    options.poll = std::chrono::microseconds{config.backend_poll_us};
+    if (config.backend_poll_us)
+        options.watch = std::chrono::microseconds{*config.backend_poll_us};
     options.disk_engine = config.disk_engine;
     options.pid_namespaces = ::geteuid() == 0;
     options.hearing = [calls = parts.calls](DomId domid, EventPort port) {

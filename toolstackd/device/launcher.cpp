@@ -3,6 +3,7 @@
 
 #include "common/backend-ctl/messages.hpp"
 #include "toolstackd/device/spawn.hpp"
+#include "toolstackd/sys/sleep_cost.hpp"
 
 #include <algorithm>
 #include <array>
@@ -200,7 +201,7 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
         "--listen-fd=3",
         "--evtchn-fd=4",
         "--gntdev-fd=5",
-        "--poll-us=" + std::to_string(options_.poll.count())};
+        "--poll-us=" + std::to_string(watch(kind).count())};
     if (kind == DeviceKind::disk)
         arguments.push_back("--engine=" + options_.disk_engine);
     if (handed.size() > 3)
@@ -224,6 +225,14 @@ Outcome<Unit> ProcessLauncher::start(const rpc::Uuid& uuid, DeviceKind kind, Dom
     static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), -options_.priority));
     give_group({uuid, kind}, pid);
     return Unit{};
+}
+
+std::chrono::microseconds ProcessLauncher::watch(DeviceKind kind)
+{
+    if (options_.watch || kind == DeviceKind::nic)
+        return options_.watch.value_or(kCardWatch);
+    std::call_once(measured_, [this] { disk_watch_ = watch_length(sleep_cost()); });
+    return disk_watch_;
 }
 
 void ProcessLauncher::give_group(const Mark& owner, pid_t pid)

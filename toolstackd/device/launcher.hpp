@@ -48,6 +48,9 @@ class BackendLauncher {
     virtual std::optional<std::uint32_t> hearing(DomId, EventPort) { return std::nullopt; }
 };
 
+// Of a card's ring: while it is watched, frames for the guest wait in the tap.
+inline constexpr std::chrono::microseconds kCardWatch{100};
+
 struct LauncherOptions {
     std::string directory{"/run/zocalo/backends"};
     std::array<std::string, 2> programs; // of disk and nic; empty: where the package puts them
@@ -56,7 +59,9 @@ struct LauncherOptions {
     // Steps of nice(1) before other programs: whoever waits for a frame or a block that a process
     // hands on would else run before it hands on the next.
     int priority{};
-    std::chrono::microseconds poll{};  // how long a process watches a ring before it sleeps
+    // How long a process watches a ring before it sleeps; none: those of disks as suits what a
+    // sleep costs here, those of cards kCardWatch.
+    std::optional<std::chrono::microseconds> watch;
     std::string disk_engine{"libaio"}; // how disks' processes ask the kernel for blocks
     std::string event_channels{"/dev/xen/evtchn"}, grants{"/dev/xen/gntdev"};
     std::string own_grants{"/dev/xen/gntalloc"}; // of cards; they do without, at a price
@@ -88,6 +93,7 @@ class ProcessLauncher final : public BackendLauncher {
     Outcome<UniqueFd> listen(const std::string& path) const;
     Outcome<std::vector<UniqueFd>> to_hand_over(const rpc::Uuid& uuid, DeviceKind kind) const;
     std::string program(DeviceKind kind) const;
+    std::chrono::microseconds watch(DeviceKind kind);
 
     using Mark = std::pair<rpc::Uuid, DeviceKind>;
 
@@ -99,6 +105,8 @@ class ProcessLauncher final : public BackendLauncher {
     void forget(const Mark& mark); // after its end
 
     LauncherOptions options_;
+    std::once_flag measured_; // what a sleep costs, before the first disk's process starts
+    std::chrono::microseconds disk_watch_{};
     std::mutex mutex_; // guards what follows
     bool searched_{};
     std::map<Mark, std::vector<pid_t>> processes_;

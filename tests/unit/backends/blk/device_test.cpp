@@ -11,6 +11,7 @@
 namespace zocalo::blk {
 namespace {
 
+using test::kGuest;
 using test::connect_request;
 using test::connect_resumed;
 using test::DeviceTest;
@@ -89,6 +90,37 @@ TEST_F(DeviceTest, AGuestThatFillsTheRingWhileItIsWatchedDoesNotKeepTheOthersWai
     EXPECT_EQ(sent, 20u) << "it is served in the end";
     EXPECT_GT(sent_before_others, 1u);
     EXPECT_LT(sent_before_others, 12u);
+}
+
+TEST_F(DeviceTest, ARingIsNotWatchedWhileAnotherHasWork)
+{
+    poll = backend::test::open_poll();
+    image->at_once = 0;
+    bool has_work = false;
+    ASSERT_TRUE(pump.bind(
+        kGuest, EventPort{16}, [] {}, [&] { return has_work; }
+    ));
+    unsigned looks = 0;
+    image->on_collect = [&] { has_work = ++looks == 10; };
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    EXPECT_EQ(looks, 10u);
+    EXPECT_TRUE(front.push(direct(BLKIF_OP_WRITE, 2, 8, {{5, 0, 7}}))) << "it sleeps now";
+}
+
+TEST_F(DeviceTest, OtherRingsLearnThatThisOneHasWork)
+{
+    const auto other = pump.bind(kGuest, EventPort{16}, [] {});
+    ASSERT_TRUE(other);
+    ASSERT_TRUE(device->connect(connect_request()));
+    turn();
+    EXPECT_FALSE(pump.others_wait(*other));
+    front.push(direct(BLKIF_OP_WRITE, 1, 0, {{5, 0, 7}}));
+    EXPECT_TRUE(pump.others_wait(*other));
+    EXPECT_FALSE(pump.others_wait(port())) << "its own";
+    kick();
+    EXPECT_FALSE(pump.others_wait(*other));
 }
 
 TEST_F(DeviceTest, ARingIsNotWatchedUnlessItIsTold)

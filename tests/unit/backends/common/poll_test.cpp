@@ -8,6 +8,7 @@
 namespace zocalo::backend {
 namespace {
 
+using test::nobody;
 using test::open_poll;
 using Played = test::PlayedTicks;
 constexpr Ticks kLongest = test::kLongestPoll;
@@ -54,7 +55,15 @@ TEST(Poll, LooksUntilSomethingComes)
 {
     Poll poll = open_poll();
     int looks = 0;
-    EXPECT_TRUE(poll.watch([&] { return ++looks == 5; }));
+    EXPECT_TRUE(poll.watch([&] { return ++looks == 5; }, nobody));
+    EXPECT_EQ(looks, 5);
+}
+
+TEST(Poll, GivesUpForOthers)
+{
+    Poll poll = open_poll();
+    int looks = 0;
+    EXPECT_FALSE(poll.watch([&] { return ++looks == 50; }, [&] { return looks == 5; }));
     EXPECT_EQ(looks, 5);
 }
 
@@ -63,10 +72,13 @@ TEST(Poll, GivesUpAfterTheWindow)
     Poll poll = open_poll();
     const Ticks before = Played::now;
     int looks = 0;
-    EXPECT_FALSE(poll.watch([&] {
-        ++looks;
-        return false;
-    }));
+    EXPECT_FALSE(poll.watch(
+        [&] {
+            ++looks;
+            return false;
+        },
+        nobody
+    ));
     EXPECT_GT(looks, 10);
     EXPECT_LE(Played::now - before, kLongest + 30);
 }
@@ -74,20 +86,23 @@ TEST(Poll, GivesUpAfterTheWindow)
 TEST(Poll, DoesNotLookAfterALongSleep)
 {
     Poll poll = open_poll();
-    EXPECT_FALSE(poll.watch([] { return false; }));
+    EXPECT_FALSE(poll.watch([] { return false; }, nobody));
     Played::now += 1'000'000;
     poll.begin();
-    EXPECT_FALSE(poll.watch([] { return true; }));
+    EXPECT_FALSE(poll.watch([] { return true; }, nobody));
 }
 
 TEST(Poll, ACounterThatStepsBackEndsTheLook)
 {
     Poll poll = open_poll();
     Played::now = 1'000'000;
-    EXPECT_FALSE(poll.watch([] {
-        Played::now = 0;
-        return false;
-    }));
+    EXPECT_FALSE(poll.watch(
+        [] {
+            Played::now = 0;
+            return false;
+        },
+        nobody
+    ));
 }
 
 TEST(Poll, ReadsNoCounterWhenItIsOff)
@@ -95,7 +110,7 @@ TEST(Poll, ReadsNoCounterWhenItIsOff)
     Played::now = 0;
     Poll poll{0, Played::read};
     poll.begin();
-    EXPECT_FALSE(poll.watch([] { return true; }));
+    EXPECT_FALSE(poll.watch([] { return true; }, nobody));
     EXPECT_EQ(Played::now, 0u);
 }
 

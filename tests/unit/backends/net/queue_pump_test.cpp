@@ -73,6 +73,33 @@ TEST_F(QueuePumpTest, APacketThatComesWhileTheRingIsWatchedNeedsNoEvent)
     EXPECT_TRUE(send(3)) << "it sleeps now";
 }
 
+TEST_F(QueuePumpTest, OtherRingsLearnThatThisOneHasWork)
+{
+    const auto other = events_pump_.bind(kGuest, EventPort{13}, [] {});
+    ASSERT_TRUE(other);
+    connect();
+    EXPECT_FALSE(events_pump_.others_wait(*other));
+    send(1);
+    EXPECT_TRUE(events_pump_.others_wait(*other));
+    events_.raise(events_.local_of(EventPort{11}));
+    io_.poll();
+    EXPECT_FALSE(events_pump_.others_wait(*other));
+}
+
+TEST_F(QueuePumpTest, ARingIsNotWatchedWhileAnotherHasWork)
+{
+    poll_ = backend::test::open_poll();
+    ASSERT_TRUE(events_pump_.bind(
+        kGuest, EventPort{13}, [] {}, [] { return true; }
+    ));
+    int reads = 0;
+    Played::on_read = [&reads] { ++reads; };
+    send(1);
+    connect();
+    EXPECT_LT(reads, 20);
+    EXPECT_TRUE(send(2)) << "it sleeps now";
+}
+
 TEST_F(QueuePumpTest, ARingIsNotWatchedUnlessItIsTold)
 {
     send(1);

@@ -24,7 +24,7 @@ TEST(Config, ItsKeysAreRead)
 {
     const auto config = parse_config(
         "[daemon]\nlog_level = \"debug\"\n[api]\nconnections = 7\n[backends]\nscopes = false\n"
-        "disk_engine = \"io_uring\"\n",
+        "disk_engine = \"io_uring\"\npoll_us = 0\n",
         "f.toml"
     );
     ASSERT_TRUE(config) << config.error().what;
@@ -32,6 +32,7 @@ TEST(Config, ItsKeysAreRead)
     EXPECT_EQ(config->connections, 7u);
     EXPECT_FALSE(config->backend_scopes);
     EXPECT_EQ(config->disk_engine, "io_uring");
+    EXPECT_EQ(config->backend_poll_us, 0u);
 }
 
 TEST(Config, MistakesNameTheirLine)
@@ -42,6 +43,9 @@ TEST(Config, MistakesNameTheirLine)
     EXPECT_EQ(error_of("[api]\nsocket = 5"), "f.toml:2: socket is a string");
     EXPECT_EQ(
         error_of("[api]\nconnections = 0"), "f.toml:2: connections is a number from 1 to 10000"
+    );
+    EXPECT_EQ(
+        error_of("[backends]\npoll_us = 10001"), "f.toml:2: poll_us is a number from 0 to 10000"
     );
     EXPECT_EQ(error_of("[backends]\nscopes = 1"), "f.toml:2: scopes is true or false");
     EXPECT_EQ(

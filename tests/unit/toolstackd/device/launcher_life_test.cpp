@@ -66,6 +66,23 @@ class LauncherLifeTest : public ::testing::Test {
         return found.empty() ? -1 : found.front().pid;
     }
 
+    static std::string command_line(pid_t pid)
+    {
+        std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+
+    // Microseconds; -1: nothing was said.
+    int told_to_watch(ProcessLauncher& launcher, DeviceKind kind)
+    {
+        constexpr std::string_view kName = "--poll-us=";
+        EXPECT_TRUE(launcher.start(uuid, kind, DomId{7}));
+        const std::string line = command_line(expect_one(launcher, kind));
+        EXPECT_TRUE(launcher.end(uuid, kind, milliseconds{0}));
+        const auto at = line.find(kName);
+        return at == std::string::npos ? -1 : std::stoi(line.substr(at + kName.size()));
+    }
+
     rpc::Uuid uuid = rpc::random_uuid();
     std::string directory;
 };
@@ -117,12 +134,28 @@ TEST_F(LauncherLifeTest, OnlyADisksProcessIsToldOfItsEngine)
     for (const DeviceKind kind : {DeviceKind::disk, DeviceKind::nic}) {
         ASSERT_TRUE(launcher.start(uuid, kind, DomId{7}));
         const pid_t pid = expect_one(launcher, kind);
-        std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline");
-        const std::string line{std::istreambuf_iterator<char>(file), {}};
+        const std::string line = command_line(pid);
         EXPECT_NE(line.find("--domain=7"), std::string::npos) << line;
         EXPECT_EQ(line.find("--engine=io_uring") != std::string::npos, kind == DeviceKind::disk);
         ASSERT_TRUE(launcher.end(uuid, kind, milliseconds{0}));
     }
+}
+
+TEST_F(LauncherLifeTest, AProcessWatchesRingsAsLongAsItIsTold)
+{
+    LauncherOptions chosen = options();
+    chosen.watch = std::chrono::microseconds{0};
+    ProcessLauncher launcher{chosen};
+    EXPECT_EQ(told_to_watch(launcher, DeviceKind::disk), 0);
+    EXPECT_EQ(told_to_watch(launcher, DeviceKind::nic), 0);
+}
+
+TEST_F(LauncherLifeTest, OrADisksAsSuitsTheMachine)
+{
+    ProcessLauncher launcher{options()};
+    const int disk = told_to_watch(launcher, DeviceKind::disk);
+    EXPECT_TRUE(disk >= 100 && disk <= 5000) << disk;
+    EXPECT_EQ(told_to_watch(launcher, DeviceKind::nic), 100);
 }
 
 TEST_F(LauncherLifeTest, AProcessThatHasBarelyBegunIsEndedToo)
