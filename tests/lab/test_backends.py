@@ -260,17 +260,22 @@ def test_a_limit_holds_on_a_running_disk_and_over_a_killed_backend(dom0, guest):
     assert held_back() == 0
 
 
-def test_a_full_disk_below_a_sparse_image_is_an_error_in_the_guest_and_no_more(dom0, guest):
+def fill_what_lies_below(dom0, guest):
+    """A sparse image outgrows its file system: the guest sees an error, and its disk goes on."""
     pid, folder = guest.backend("blk"), "/var/lib/zocalo-lab/small"
     dom0.must(f"mkdir -p {folder} && truncate -s 24M {folder}.fs && mkfs.ext4 -qF {folder}.fs"
               f" && mount -o loop {folder}.fs {folder} && truncate -s 64M {folder}/sparse.img")
     plug_disk(guest, f"{folder}/sparse.img", "access=rw")
     guest.must("! dd if=/dev/zero of=/dev/xvdb bs=1M count=60 conv=fsync 2>/dev/null")
-    healthy(guest)
     guest.must("dd if=/dev/xvdb of=/dev/null bs=64k count=4 2>/dev/null")
     assert guest.backend("blk") == pid
     unplug_disk(guest)
     dom0.must(f"umount {folder} && rm {folder}.fs")  # the backend has closed the image
+
+
+def test_a_full_disk_below_a_sparse_image_is_an_error_in_the_guest_and_no_more(dom0, guest):
+    fill_what_lies_below(dom0, guest)
+    healthy(guest)
 
 
 def test_a_detach_that_the_guest_does_not_answer_ends_and_says_why(dom0, guest):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from mini_guest import image_digest, mini_guest, new_image
-from test_backends import LOST, busy_disk, new_backend, plug_disk, unplug_disk
+from test_backends import LOST, busy_disk, fill_what_lies_below, new_backend, plug_disk, unplug_disk
 from toolstack import until
 
 MIB = 4
@@ -62,6 +62,12 @@ def test_disks_come_go_and_grow_while_another_is_busy(dom0, guest):
         goes_on()
         unplug_disk(guest)
     assert image_digest(dom0, image, 2) == guest.must("cat /tmp/sum").split()[0]
+
+
+def test_a_full_disk_below_a_sparse_image_is_an_error_in_the_guest_and_no_more(dom0, guest):
+    with busy_disk(guest) as goes_on:
+        fill_what_lies_below(dom0, guest)
+        goes_on()
 
 
 def test_a_guest_does_not_notice_that_the_process_is_killed(dom0, guest):
