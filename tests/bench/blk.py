@@ -45,6 +45,14 @@ def one(machine, guest, size: str, way: str, depth: int, jobs: int, seconds: int
             "guest_s_per_gib": (after[guest.name] - before[guest.name]) / gib}
 
 
+def row(text: str) -> tuple[str, str, int, int]:
+    """What --row names: `4k,randread,1,1`."""
+    size, way, depth, jobs = text.split(",")
+    if size not in ("4k", "128k") or way not in ("read", "write", "randread", "randwrite"):
+        raise ValueError(text)
+    return size, way, int(depth), int(jobs)
+
+
 def kind(size: str, way: str, depth: int, jobs: int) -> dict:
     return {"bs": size, "rw": way, "depth": depth, "jobs": jobs}
 
@@ -58,7 +66,7 @@ def measure(args) -> list[dict]:
         guests["ours"].attach()  # the next one's engine restarted the daemon
         for guest in guests.values():  # the same bytes everywhere before anything is measured
             guest.must(f"dd if=/dev/zero of=/dev/xvdb bs=1M count={args.disk} oflag=direct 2>/dev/null", 1800)
-        for what in ALL if args.all else FEW:
+        for what in args.row or (ALL if args.all else FEW):
             for turn, name in pair.alternating(list(guests), args.rounds):
                 got = one(machine, guests[name], *what, args.seconds, args.disk)
                 rows.append({"candidate": name, **kind(*what), "round": turn,
@@ -111,6 +119,8 @@ def plot(rows: list[dict]) -> str:
 def main() -> int:
     parser = pair.parser("blk", __doc__)
     parser.add_argument("--all", action="store_true", help="every size, depth and number of jobs")
+    parser.add_argument("--row", type=row, action="append", metavar="SIZE,RW,DEPTH,JOBS",
+                        help="only this one, as 4k,randread,1,1; may be given again")
     parser.add_argument("--disk", type=int, default=64, help="MiB that are read and written (default 64)")
     args = parser.parse_args()
 
