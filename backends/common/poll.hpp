@@ -43,6 +43,32 @@ class PollWindow {
     Ticks longest_, mean_;
 };
 
+// Whether to try again after watching was in vain. Where a guest cannot run while its backend
+// watches (they share a processor), each watch fails whatever the gaps are like; so each failure
+// doubles how many turns go by without one, and each success halves it.
+class Patience {
+  public:
+    // Of a turn that could watch.
+    bool tries()
+    {
+        if (left_out_ == 0)
+            return true;
+        --left_out_;
+        return false;
+    }
+    void was_in_vain()
+    {
+        next_ = std::min(kMost, 2 * next_ + 1);
+        left_out_ = next_;
+    }
+    void paid() { next_ /= 2; }
+
+  private:
+    static constexpr unsigned kMost = 255;
+
+    unsigned left_out_ = 0, next_ = 0;
+};
+
 class Poll {
   public:
     explicit Poll(Ticks longest = 0, TickSource counter = processor_ticks)
@@ -66,13 +92,19 @@ class Poll {
             return false;
         idle_ = true;
         idle_since_ = ticks_now_();
-        for (const Ticks length = window_.length(); since(idle_since_) < length;) {
-            if (look())
+        const Ticks length = window_.length();
+        if (length == 0 || !patience_.tries())
+            return false;
+        while (since(idle_since_) < length) {
+            if (look()) {
+                patience_.paid();
                 return true;
+            }
             if (others_wait())
                 return false;
             __builtin_ia32_pause();
         }
+        patience_.was_in_vain();
         return false;
     }
 
@@ -81,6 +113,7 @@ class Poll {
     Ticks since(Ticks start) const { return ticks_now_() - start; }
 
     PollWindow window_;
+    Patience patience_;
     TickSource ticks_now_;
     Ticks idle_since_ = 0;
     bool idle_ = false;

@@ -296,7 +296,7 @@ while ! test -e /tmp/stop; do
     dd if=/tmp/data of=/dev/xvda bs=64k seek=64 conv=fsync 2>/dev/null || echo write >> /tmp/bad
     echo 3 > /proc/sys/vm/drop_caches
     test "$(dd if=/dev/xvda bs=64k skip=64 count=32 2>/dev/null | sha256sum)" = "$(cat /tmp/sum)" || echo read >> /tmp/bad
-    n=$((n+1)); echo $n > /tmp/rounds
+    n=$((n+1)); echo $n > /tmp/next; busybox mv /tmp/next /tmp/rounds
 done
 echo > /tmp/finished
 """

@@ -7,7 +7,7 @@ HYPERVISORS = ("xen", "core")
 
 BUSY_GUESTS = 3
 SECONDS = 15
-READS = "while :; do busybox dd if=/dev/xvda of=/dev/null bs=64k iflag=direct; done > /dev/null 2>&1 &"
+READS = "{ while :; do busybox dd if=/dev/xvda of=/dev/null bs=64k iflag=direct; done > /dev/null 2>&1 & }"
 # The share of one processor that a program gets which only computes.
 COMPUTES = f"""
 import time
@@ -40,6 +40,7 @@ def busy(zl):
         zl.dom0.must(f"rm -f {WORK}/busy*.img")
 
 
+@pytest.mark.long
 def test_programs_of_dom0_have_their_share_beside_busy_backends(zl, dom0, busy):
     pids = dom0.must("pgrep -f '^zocalo-blkback@'").split()
     assert len(pids) == BUSY_GUESTS

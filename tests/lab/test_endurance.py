@@ -40,7 +40,7 @@ while ! test -e /tmp/stop; do
         cat /tmp/sent >&3 || {{ echo send >> /tmp/bad; break; }}
         head -c {piece} <&3 > /tmp/back
         cmp /tmp/sent /tmp/back >> /tmp/bad 2>&1
-        n=$((n+1)); echo $n > /tmp/pieces
+        n=$((n+1)); echo $n > /tmp/next; mv /tmp/next /tmp/pieces
     done
     exec 3>&-
 done

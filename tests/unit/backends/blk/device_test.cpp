@@ -11,11 +11,11 @@
 namespace zocalo::blk {
 namespace {
 
-using test::kGuest;
 using test::connect_request;
 using test::connect_resumed;
 using test::DeviceTest;
 using test::direct;
+using test::kGuest;
 
 TEST_F(DeviceTest, OffersWhatItCanDoAndItsSize)
 {

@@ -92,6 +92,41 @@ TEST(Poll, DoesNotLookAfterALongSleep)
     EXPECT_FALSE(poll.watch([] { return true; }, nobody));
 }
 
+// A guest that only runs while its backend sleeps, and is quick then.
+TEST(Poll, IsSeldomTriedWhereItIsAlwaysInVain)
+{
+    Poll poll = open_poll();
+    unsigned looked = 0;
+    for (int turn = 0; turn < 1000; ++turn) {
+        bool looks = false;
+        EXPECT_FALSE(poll.watch(
+            [&] {
+                looks = true;
+                return false;
+            },
+            nobody
+        ));
+        looked += looks ? 1 : 0;
+        poll.begin();
+    }
+    EXPECT_GT(looked, 5u);
+    EXPECT_LT(looked, 20u);
+}
+
+TEST(Poll, IsTriedAgainSoonAfterOneThatWasInVain)
+{
+    Poll poll = open_poll();
+    const auto never = [] { return false; };
+    const auto at_once = [] { return true; };
+    EXPECT_FALSE(poll.watch(never, nobody));
+    poll.begin();
+    EXPECT_FALSE(poll.watch(at_once, nobody)) << "left out";
+    poll.begin();
+    EXPECT_TRUE(poll.watch(at_once, nobody));
+    poll.begin();
+    EXPECT_TRUE(poll.watch(at_once, nobody));
+}
+
 TEST(Poll, ACounterThatStepsBackEndsTheLook)
 {
     Poll poll = open_poll();
