@@ -50,9 +50,9 @@ def test_programs_of_dom0_have_their_share_beside_busy_backends(zl, dom0, busy):
 
     before = processor_seconds(dom0)
     share = float(dom0.must(["/usr/bin/python3", "-c", COMPUTES], 300))
-    backends = (processor_seconds(dom0) - before) / SECONDS
-    print(f"a program of dom0 has {share:.2f} of a processor, the backends {backends:.2f}")
-    assert backends > 0.1, "else there was nothing to share"
+    worked = processor_seconds(dom0) - before
+    print(f"a program of dom0 has {share:.2f} of a processor; the backends worked for {worked:.1f} s meanwhile")
+    assert worked > SECONDS / 10, "else there was nothing to share"
     assert share > 0.05
 
     fourth = Guest(zl, "fourth", "pv")
