@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What it costs this machine to put a program to sleep and wake it: microseconds on hardware, a
-// hundred times as much where processors are nested or emulated. Backends watch a ring that long,
-// and a little more, before they sleep.
+// hundred times as much where processors are nested or emulated. Processes of disks watch a ring
+// some ten times that long before they sleep.
 #pragma once
 
 #include <chrono>
