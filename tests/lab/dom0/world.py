@@ -153,6 +153,7 @@ def _neutral(text: str, domid: int, uuid: str, name: str) -> str:
     number = re.escape(str(domid))
     text = text.replace(uuid, f"<{name}>")
     text = re.sub(r"--([ug]id)=\d+", r"--\1=<own>", text)  # backends' users follow the domid
+    text = re.sub(r"--poll-us=\d+", "--poll-us=<measured>", text)  # by each daemon for itself
     text = re.sub(rf"(/local/domain/|/libxl/|/backend/\w+/|\bvif|domain=|domid=|^{name} domid=){number}(?=\D|$)",
                   r"\1<id>", text)
     text = re.sub(rf'(/(domid|frontend-id) = "){number}"', r'\1<id>"', text)
